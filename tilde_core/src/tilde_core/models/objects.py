@@ -1,0 +1,87 @@
+"""Objects on the wire and results of object calls."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from tilde_core.models.base import Model, OrDefault
+
+__all__ = [
+    "CopyObjectResult",
+    "Entry",
+    "EntryRecord",
+    "ListingEntry",
+    "ObjectMetadata",
+    "PutObjectResult",
+    "SourceMetadata",
+]
+
+
+class SourceMetadata(Model, frozen=True, kw_only=True):
+    """Where an imported object came from."""
+
+    connector_id: OrDefault[str] = ""
+    connector_type: OrDefault[str] = ""
+    source_path: OrDefault[str] = ""
+    version_id: OrDefault[str] = ""
+    source_etag: OrDefault[str] = ""
+    import_time: datetime | None = None
+    import_job_id: OrDefault[str] = ""
+
+
+class Entry(Model, frozen=True, kw_only=True):
+    """What is known of an object: `size` in bytes, `e_tag`, content type, user metadata."""
+
+    last_modified: datetime | None = None
+    size: OrDefault[int] = 0
+    e_tag: OrDefault[str] = ""
+    metadata: OrDefault[dict[str, str]] = msgspec.field(default_factory=dict)
+    content_type: OrDefault[str] = ""
+    source_metadata: SourceMetadata | None = None
+
+
+class EntryRecord(Model, frozen=True, kw_only=True):
+    """A change that is staged in a session. A staged delete has an `entry` without size or ETag."""
+
+    path: str
+    entry: OrDefault[Entry] = msgspec.field(default_factory=Entry)
+
+
+class ListingEntry(Model, frozen=True, kw_only=True):
+    """One line of a listing or a diff.
+
+    `type` is `"object"` or, with a delimiter, `"prefix"`; a prefix has no `entry`. In a diff, `status` is `"added"`,
+    `"modified"` or `"removed"`; elsewhere it is `""`.
+    """
+
+    path: str
+    type: OrDefault[str] = "object"
+    entry: Entry | None = None
+    status: OrDefault[str] = ""
+
+
+class ObjectMetadata(Model, frozen=True, kw_only=True):
+    """What `head` tells: `etag` (without quotes), `content_type`, `content_length` in bytes, `reproducible`,
+    `metadata`."""
+
+    etag: str
+    content_type: str
+    content_length: int
+    reproducible: bool
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class PutObjectResult(Model, frozen=True, kw_only=True):
+    """What `put` returns: the `path` and the `etag` (without quotes) of the staged object."""
+
+    path: str
+    etag: str
+
+
+class CopyObjectResult(Model, frozen=True, kw_only=True):
+    """What `copy` returns."""
+
+    source_path: str
+    destination_path: str
