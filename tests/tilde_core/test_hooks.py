@@ -1,0 +1,283 @@
+"""Discovery with fake installed distributions, choice, wrapping, observing, and answers that cannot be used."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import answer, fake_client
+from tilde import Client
+from tilde.exceptions import ConfigurationError, PluginError, ServerError
+from tilde.plugins import (
+    Event,
+    Request,
+    RequestFinished,
+    RequestStarted,
+    Response,
+    RetryScheduled,
+    TransportOffer,
+    hookimpl,
+)
+from tilde_core.hooks import manager
+from tilde_core.testing import FakeTransport
+
+ORG = {"id": "1", "name": "my-team"}
+Install = Callable[..., None]
+
+PLUGIN = """
+from tilde.plugins import TransportOffer, hookimpl
+from tilde_core.testing import FakeTransport
+
+@hookimpl
+def tilde_transport():
+    return TransportOffer({name!r}, {priority}, lambda settings: FakeTransport())
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put a distribution with one plugin on the path, as if it were installed; nothing else is found."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    real = importlib.metadata.distributions
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: real(path=[str(tmp_path)]))
+    manager.installed_plugins.cache_clear()
+
+    def put(distribution: str, plugin: str, source: str) -> None:
+        module = f"plugin_{distribution.replace('-', '_')}"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[tilde]\n{plugin} = {module}\n")
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        manager.installed_plugins.cache_clear()
+
+    yield put
+    manager.installed_plugins.cache_clear()
+
+
+def opened(client: Client) -> str:
+    """The name of the transport that a client opens."""
+    return client._runtime.hooks._choose_transport(client.config.transport.value).offer.name
+
+
+def test_without_a_transport_only_the_first_request_fails(install: Install) -> None:
+    client = Client(api_key="k")
+    with pytest.raises(ConfigurationError, match="install tilde-transport-httpx"):
+        client.organizations.get("x")
+
+
+def test_the_only_one_is_taken_then_priority_then_name(install: Install) -> None:
+    install("dist-b", "b", PLUGIN.format(name="b", priority=5))
+    assert opened(Client()) == "b"
+    install("dist-c", "c", PLUGIN.format(name="c", priority=7))
+    assert opened(Client()) == "c"
+    install("dist-a", "a", PLUGIN.format(name="a", priority=7))
+    assert opened(Client()) == "a"
+
+
+def test_a_choice_goes_by_name(install: Install, monkeypatch: pytest.MonkeyPatch, no_settings: Path) -> None:
+    for name in ("a", "b", "c"):
+        install(f"dist-{name}", name, PLUGIN.format(name=name, priority=0))
+    (no_settings / ".tilde").mkdir()
+    (no_settings / ".tilde" / "config.yaml").write_text("transport: c\n")
+    assert opened(Client()) == "c"
+    monkeypatch.setenv("TILDE_TRANSPORT", "b")
+    assert opened(Client()) == "b"
+    assert opened(Client(transport="a")) == "a"
+
+
+def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(install: Install) -> None:
+    install("dist-a", "a", PLUGIN.format(name="a", priority=0))
+    with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
+        Client(transport="x")
+    with pytest.raises(ConfigurationError, match="no credential plugin named 'x'; installed: 'static'"):
+        Client(credentials="x")
+
+
+def test_a_plugin_that_does_not_load_is_skipped_remembered_and_named(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("dist-broken", "broken", "import no_such_module_anywhere\n")
+    client = Client(api_key="k")
+    assert "broken (dist-broken 1.2): failed: ModuleNotFoundError" in caplog.text
+    (info,) = [info for info in client.describe_plugins() if info.name == "broken"]
+    assert (info.distribution, info.version, info.hooks) == ("dist-broken", "1.2", ())
+    with pytest.raises(ConfigurationError, match=r"Not used: broken \(dist-broken 1.2\): failed"):
+        client.organizations.get("x")
+
+
+def test_two_distributions_with_one_name_are_an_error_that_names_both(install: Install) -> None:
+    install("dist-one", "same", PLUGIN.format(name="same", priority=0))
+    install("dist-two", "same", PLUGIN.format(name="same", priority=0))
+    with pytest.raises(PluginError, match=r"dist-\w+ 1.2 and dist-\w+ 1.2"):
+        Client()
+
+
+def test_two_plugins_that_offer_one_name_are_an_error(install: Install) -> None:
+    install("dist-one", "one", PLUGIN.format(name="same", priority=0))
+    install("dist-two", "two", PLUGIN.format(name="same", priority=0))
+    with pytest.raises(PluginError, match="both offer 'same'"):
+        Client(transport="same")
+
+
+def test_plugins_can_be_disabled(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("dist-a", "a", PLUGIN.format(name="a", priority=9))
+    install("dist-b", "b", PLUGIN.format(name="b", priority=0))
+    monkeypatch.setenv("TILDE_DISABLE_PLUGINS", "x, a")
+    client = Client()
+    assert opened(client) == "b"
+    assert {info.name: info.status for info in client.describe_plugins()}["a"] == "disabled"
+
+
+def test_describe_plugins(install: Install) -> None:
+    install("dist-a", "a", PLUGIN.format(name="a", priority=9))
+    described = {info.name: info for info in Client().describe_plugins()}
+    assert set(described) == {"a", "default-retry", "static-credentials"}
+    assert described["a"].hooks == ("tilde_transport",)
+    assert described["a"].status == "active"
+    assert described["default-retry"].distribution == "tilde-core"
+
+
+def test_a_misspelled_hook_shows(install: Install) -> None:
+    install("dist-a", "a", PLUGIN.format(name="a", priority=9).replace("def tilde_transport", "def tilde_tranport"))
+    (info,) = [info for info in Client().describe_plugins() if info.name == "a"]
+    assert info.status == "active, but there is no hook named tilde_tranport"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("return 'httpx'", "tilde_transport answered str instead of TransportOffer"),
+        ("1 / 0", "failed in tilde_transport: ZeroDivisionError"),
+        ("return TransportOffer('a', 0, lambda settings: 7)", "answered int, which is not a Transport"),
+        ("return TransportOffer('a', 0, lambda settings: None)", "answered None"),
+        ("return TransportOffer('a', 0, lambda settings: 1 / 0)", "failed in open of 'a': ZeroDivisionError"),
+    ],
+)
+def test_wrong_answers_name_the_plugin(install: Install, source: str, message: str) -> None:
+    head = "from tilde.plugins import TransportOffer, hookimpl\n\n@hookimpl\ndef tilde_transport():\n    "
+    install("dist-a", "a", head + source)
+    with pytest.raises(PluginError, match=message) as caught:
+        Client(api_key="k").organizations.get("x")
+    assert "plugin a (dist-a 1.2)" in str(caught.value)
+
+
+class Wrapper:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request) -> Iterator[None]:
+        self.seen.append((request.operation, request.attempt))
+        response = yield
+        return response
+
+
+class Cache:
+    @hookimpl
+    def tilde_send(self, request: Request) -> Response | None:
+        return answer(200, ORG) if request.method == "GET" else None
+
+
+class Wrong:
+    @hookimpl
+    def tilde_send(self, request: Request) -> Any:
+        return "a response"
+
+
+class Observer:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    @hookimpl
+    def tilde_event(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class BrokenObserver:
+    @hookimpl
+    def tilde_event(self, event: Event) -> None:
+        raise RuntimeError("observer is broken")
+
+
+def test_wrappers_see_every_attempt() -> None:
+    wrapper = Wrapper()
+    client, _, _ = fake_client([answer(503), answer(200, ORG)], plugins=[wrapper])
+    client.organizations.get("x")
+    assert wrapper.seen == [("organizations.get", 1), ("organizations.get", 2)]
+
+
+def test_a_plugin_may_answer_in_place_of_the_transport() -> None:
+    client, transport, _ = fake_client([], plugins=[Cache()])
+    assert client.organizations.get("x").name == "my-team"
+    assert transport.requests == []
+
+
+def test_a_wrong_answer_to_send_names_who_was_asked() -> None:
+    client, _, _ = fake_client([], plugins=[Wrong()])
+    with pytest.raises(PluginError, match=r"tilde_send answered str instead of a Response; asked were: .*Wrong"):
+        client.organizations.get("x")
+
+
+def test_observers_are_told_and_secrets_are_not() -> None:
+    observer = Observer()
+    client, _, _ = fake_client([answer(503), answer(200, {"results": []})], plugins=[observer])
+    list(client.repository("a/b").commits.list())
+    kinds = [type(event) for event in observer.events]
+    assert kinds == [RequestStarted, RequestFinished, RetryScheduled, RequestStarted, RequestFinished]
+    last = observer.events[-1]
+    assert isinstance(last, RequestFinished)
+    assert (last.operation, last.method, last.attempt, last.status, last.error) == ("commits.list", "GET", 2, 200, None)
+    assert last.url == "https://tilde.test/api/v1/organizations/a/repositories/b/log"
+    assert "tuk-test" not in repr(observer.events)
+
+
+def test_an_observer_is_told_of_errors_too() -> None:
+    observer = Observer()
+    error = ServerError("x")
+    client, _, _ = fake_client([error], plugins=[observer])
+    with pytest.raises(ServerError):
+        client.organizations.get("x")
+    assert isinstance(observer.events[-1], RequestFinished)
+    assert observer.events[-1].error is error
+
+
+def test_a_broken_observer_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    observer = Observer()
+    client, _, _ = fake_client([answer(200, ORG)], plugins=[BrokenObserver(), observer])
+    with caplog.at_level(logging.ERROR, logger="tilde"):
+        client.organizations.get("x")
+    assert "BrokenObserver failed in tilde_event" in caplog.text
+    assert len(observer.events) == 2
+
+
+def test_plugins_are_for_one_client_alone() -> None:
+    wrapper = Wrapper()
+    fake_client([answer(200, ORG)], plugins=[wrapper])
+    client, _, _ = fake_client([answer(200, ORG)])
+    client.organizations.get("x")
+    assert wrapper.seen == []
+
+
+def test_two_objects_of_one_class_are_two_plugins() -> None:
+    one, two = Observer(), Observer()
+    client, _, _ = fake_client([answer(200, ORG)], plugins=[one, two])
+    client.organizations.get("x")
+    assert len(one.events) == len(two.events) == 2
+
+
+def test_a_transport_object_needs_no_plugin(install: Install) -> None:
+    transport = FakeTransport([answer(200, ORG)])
+    assert Client(api_key="k", transport=transport).organizations.get("x").name == "my-team"
+
+
+def test_offers_are_plain_values() -> None:
+    open_it = FakeTransport
+    assert TransportOffer("a", 1, open_it) == TransportOffer("a", 1, open_it)  # type: ignore[arg-type]

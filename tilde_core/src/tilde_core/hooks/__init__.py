@@ -1,0 +1,1 @@
+"""The hook layer: the only code that touches pluggy."""

@@ -1,0 +1,214 @@
+"""Asks the plugins, checks what they answer, and names them in errors. The one facade over the hooks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from tilde_core.exceptions import ConfigurationError, PluginError, TildeError
+from tilde_core.hooks.events import Event
+from tilde_core.hooks.manager import PluginInfo, PluginRegistry
+from tilde_core.hooks.offers import (
+    CredentialOffer,
+    CredentialProvider,
+    CredentialSettings,
+    RetryOffer,
+    RetryPolicy,
+    RetrySettings,
+    Transport,
+    TransportOffer,
+    TransportSettings,
+)
+from tilde_core.hooks.spec import hookimpl
+from tilde_core.http import Request, Response
+
+__all__ = ["STATIC_CREDENTIALS", "HookLayer"]
+
+STATIC_CREDENTIALS = "static"
+_INSTALL_TRANSPORT = (
+    "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
+    "tilde-transport-requests"
+)
+
+_logger = logging.getLogger("tilde")
+OpenedT = TypeVar("OpenedT")
+
+
+class _Offer(Protocol):
+    """What all offers have."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def open(self) -> Callable[[Any], Any]: ...
+
+
+OfferT = TypeVar("OfferT", bound=_Offer)
+
+
+class _Offered(Generic[OfferT]):
+    """An offer and the plugin that made it."""
+
+    def __init__(self, offer: OfferT, plugin: PluginInfo) -> None:
+        self.offer = offer
+        self.plugin = plugin
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        return (-self.offer.priority, self.offer.name)
+
+
+class HookLayer:
+    """The hooks as plain typed calls, for one client."""
+
+    def __init__(self, plugins: Sequence[object] = (), disabled: Iterable[str] = ()) -> None:
+        self._registry = PluginRegistry(plugins, disabled)
+        self._registry.manager.register(_CoreSend(), "core-send")
+
+    def describe(self) -> list[PluginInfo]:
+        """Return name, distribution, version, hooks and status of every plugin."""
+        return self._registry.describe()
+
+    def check_transport(self, name: str) -> None:
+        """Raise `ConfigurationError` if no transport of this name is installed. Opens nothing."""
+        self._choose_transport(name)
+
+    def check_credentials(self, name: str) -> None:
+        """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
+        self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
+
+    def open_transport(self, name: str | None, settings: TransportSettings) -> Transport:
+        """Open the transport of this name, or the one that ranks first. Raises `ConfigurationError`."""
+        return _open(self._choose_transport(name), settings, Transport)
+
+    def open_retry_policy(self, settings: RetrySettings) -> RetryPolicy:
+        """Open the retry policy that ranks first. Raises `PluginError`."""
+        offers = self._offers("tilde_retry_policy", RetryOffer)
+        return _open(self._choose("retry policy", offers, None), settings, RetryPolicy)
+
+    def open_credentials(self, name: str | None, settings: CredentialSettings) -> CredentialProvider | None:
+        """Ask the credential plugins in order until one is not `None`. With a `name`, only that one is asked."""
+        offers = self._offers("tilde_credentials", CredentialOffer)
+        if name is not None:
+            offers = [self._choose("credential plugin", offers, name)]
+        # A static key suppresses every detection, whatever priority a plugin gives itself.
+        for offered in sorted(offers, key=lambda o: (o.offer.name != STATIC_CREDENTIALS, *o.rank)):
+            provider = _open_optional(offered, settings, CredentialProvider)
+            if provider is not None:
+                return provider
+        return None
+
+    def send(self, request: Request, transport: Transport) -> Response:
+        """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a wrong answer."""
+        response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        if not isinstance(response, Response):
+            raise PluginError(
+                f"the hook tilde_send answered {type(response).__name__} instead of a Response; asked were: "
+                + ", ".join(self._implementers("tilde_send"))
+            )
+        return response
+
+    def emit(self, event: Event) -> None:
+        """Tell every observer. An observer that fails is logged and does not stop the call or the other observers."""
+        for implementation in self._registry.manager.hook.tilde_event.get_hookimpls():
+            try:
+                implementation.function(event)
+            except Exception:
+                _logger.exception("plugin %s failed in tilde_event", implementation.plugin_name)
+
+    @property
+    def has_observers(self) -> bool:
+        """Whether anybody listens to events."""
+        return bool(self._registry.manager.hook.tilde_event.get_hookimpls())
+
+    def _offers(self, hook: str, kind: type[OfferT]) -> list[_Offered[OfferT]]:
+        """Ask each plugin by itself, so that an answer can be told by its plugin."""
+        offers = []
+        for implementation in getattr(self._registry.manager.hook, hook).get_hookimpls():
+            info = self._registry.info(implementation.plugin_name)
+            offer = _guarded(implementation.function, info, hook)
+            if offer is None:
+                continue
+            if not isinstance(offer, kind):
+                raise PluginError(
+                    f"plugin {info.name} ({info.distribution} {info.version}): {hook} answered "
+                    f"{type(offer).__name__} instead of {kind.__name__}"
+                )
+            offers.append(_Offered(offer, info))
+        _refuse_duplicates(hook, offers)
+        return sorted(offers, key=lambda o: o.rank)
+
+    def _choose_transport(self, name: str | None) -> _Offered[TransportOffer]:
+        return self._choose("transport", self._offers("tilde_transport", TransportOffer), name, _INSTALL_TRANSPORT)
+
+    def _choose(
+        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, advice: str = ""
+    ) -> _Offered[OfferT]:
+        """The offer of that name, or the first. Raises `ConfigurationError` that lists what there is instead."""
+        for offered in offers:
+            if name is None or offered.offer.name == name:
+                return offered
+        wanted = f"there is no {what} named {name!r}" if name is not None else f"there is no {what}"
+        there_is = ", ".join(repr(offered.offer.name) for offered in offers) or "none"
+        unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
+        not_used = f"Not used: {'; '.join(unused)}" if unused else ""
+        message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, not_used) if part)
+        raise ConfigurationError(message)
+
+    def _implementers(self, hook: str) -> list[str]:
+        return [impl.plugin_name for impl in getattr(self._registry.manager.hook, hook).get_hookimpls()]
+
+
+class _CoreSend:
+    """The core's own answer to `tilde_send`, asked last."""
+
+    @hookimpl(trylast=True)
+    def tilde_send(self, request: Request, transport: Transport) -> Response:
+        return transport.send(request)
+
+
+def _refuse_duplicates(hook: str, offers: Sequence[_Offered[Any]]) -> None:
+    seen: dict[str, _Offered[Any]] = {}
+    for offered in offers:
+        other = seen.setdefault(offered.offer.name, offered)
+        if other is not offered:
+            raise PluginError(
+                f"{hook}: {other.plugin.distribution} and {offered.plugin.distribution} both offer "
+                f"{offered.offer.name!r}; uninstall one or name one in TILDE_DISABLE_PLUGINS"
+            )
+
+
+def _guarded(call: Callable[..., Any], info: PluginInfo, what: str, *args: object) -> Any:
+    """Call third-party code; name its plugin in whatever goes wrong."""
+    try:
+        return call(*args)
+    except TildeError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"plugin {info.name} ({info.distribution} {info.version}) failed in {what}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT | None:
+    info = offered.plugin
+    opened = _guarded(offered.offer.open, info, f"open of {offered.offer.name!r}", settings)
+    if opened is not None and not isinstance(opened, kind):
+        raise PluginError(
+            f"plugin {info.name} ({info.distribution} {info.version}): open of {offered.offer.name!r} answered "
+            f"{type(opened).__name__}, which is not a {kind.__name__}"
+        )
+    return opened
+
+
+def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT:
+    opened = _open_optional(offered, settings, kind)
+    if opened is None:
+        raise PluginError(
+            f"plugin {offered.plugin.name} ({offered.plugin.distribution} {offered.plugin.version}): open of "
+            f"{offered.offer.name!r} answered None; it must answer a {kind.__name__} or raise"
+        )
+    return opened

@@ -1,0 +1,161 @@
+"""What plugins return, and what they are given: small frozen descriptors and protocols.
+
+An offer costs nothing to make. What is heavy (an import, a connection, a token) happens in its `open`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from tilde_core.exceptions import TransportError
+from tilde_core.http import Headers, Request, Response, Timeout
+
+__all__ = [
+    "Attempt",
+    "CredentialOffer",
+    "CredentialProvider",
+    "CredentialSettings",
+    "RetryDecision",
+    "RetryOffer",
+    "RetryPolicy",
+    "RetrySettings",
+    "Transport",
+    "TransportOffer",
+    "TransportSettings",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSettings:
+    """What a transport is opened with. `max_connections` bounds the sockets it may hold open at one time.
+
+    A transport reads nothing else: no environment variable, no `.netrc`, no file.
+    """
+
+    timeout: Timeout = field(default_factory=Timeout)
+    max_connections: int = 32
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Sends one request and returns one response. Used by many threads at once.
+
+    No retry, no redirect, no raising on a status, no cookie, no authentication of its own, no decompression. Header
+    names
+    and repeats of the answer are kept. Every failure is a `NotSentError` or an `OutcomeUnknownError`, also while the
+    body is read.
+    """
+
+    def send(self, request: Request) -> Response:
+        """Send `request` as it is and return the answer with its body unread. Raises `TransportError`."""
+        ...
+
+    def close(self) -> None:
+        """Free every connection. May be called twice; `send` afterwards raises `NotSentError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOffer:
+    """A transport that can be had: its name, its rank (highest wins when nothing was chosen), and how to open it."""
+
+    name: str
+    priority: int
+    open: Callable[[TransportSettings], Transport]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSettings:
+    """What a credential plugin is opened with.
+
+    `api_key` is the static key found in the configuration, if any, `endpoint_url` the service. `send` sends a request
+    of the
+    plugin's own through the transport, without credentials and without retries: a provider never calls back into the
+    client.
+    """
+
+    endpoint_url: str
+    api_key: str | None
+    send: Callable[[Request], Response]
+
+    def __repr__(self) -> str:
+        key = "***" if self.api_key else None
+        return f"CredentialSettings(endpoint_url={self.endpoint_url!r}, api_key={key!r})"
+
+
+@runtime_checkable
+class CredentialProvider(Protocol):
+    """Gives the bearer token for each request. Used by many threads at once."""
+
+    def token(self) -> str:
+        """Return a token that is valid now, fetching one if needed. Raises `TildeError`."""
+        ...
+
+    def invalidate(self, token: str) -> bool:
+        """Take note that the service refused `token` (401). Return whether it is worth asking for another."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialOffer:
+    """A source of credentials. `open` answers `None` for "not mine" (not in that environment) and raises if it is
+    broken."""
+
+    name: str
+    priority: int
+    open: Callable[[CredentialSettings], CredentialProvider | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """Limits for a retry policy: how often to repeat after the first attempt, and within how many seconds in all."""
+
+    max_retries: int = 3
+    deadline: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt that did not succeed: either an error `status` with its `headers`, or a transport `error`.
+
+    `number` counts from 1, `elapsed` is seconds since the first attempt began. `repeatable` tells that a duplicate of
+    the
+    operation is harmless; without it, only what surely did not happen may be repeated.
+    """
+
+    operation: str
+    number: int
+    elapsed: float
+    repeatable: bool
+    status: int | None = None
+    headers: Headers = field(default_factory=Headers)
+    error: TransportError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDecision:
+    """Repeat after `delay` seconds (0 or more), or give up if it is `None`; `reason` goes into the log and the
+    error."""
+
+    delay: float | None
+    reason: str = ""
+
+
+@runtime_checkable
+class RetryPolicy(Protocol):
+    """Decides whether an attempt is repeated. A pure function of what it is given; it does not wait itself."""
+
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        """Return what to do after `attempt`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOffer:
+    """A retry policy that can be had. Chosen like a transport; the built-in one is named `default`."""
+
+    name: str
+    priority: int
+    open: Callable[[RetrySettings], RetryPolicy]
