@@ -1,0 +1,165 @@
+"""Settings, resolved once per client; each remembers where its value came from."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from tilde_core.exceptions import ConfigurationError
+
+__all__ = ["DEFAULT_ENDPOINT_URL", "DEFAULT_SANDBOX_IMAGE", "Config", "Setting", "resolve_config"]
+
+DEFAULT_ENDPOINT_URL = "https://tilde.run"
+DEFAULT_SANDBOX_IMAGE = "ubuntu:22.04"
+CONFIG_FILE = "~/.tilde/config.yaml"
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
+_logger = logging.getLogger("tilde")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """A value and its `source`: an argument, an environment variable, the config file, or the default.
+
+    The repr of a `secret` one does not show the value.
+    """
+
+    value: T
+    source: str
+    secret: bool = field(default=False, compare=False)
+
+    def __repr__(self) -> str:
+        shown = "***" if self.secret and self.value is not None else self.value
+        return f"Setting({shown!r}, source={self.source!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The resolved settings of one client."""
+
+    api_key: Setting[str | None]
+    endpoint_url: Setting[str]
+    default_sandbox_image: Setting[str]
+    transport: Setting[str | None]
+    credentials: Setting[str | None]
+    disabled_plugins: Setting[tuple[str, ...]]
+
+
+def resolve_config(
+    *,
+    api_key: str | None = None,
+    endpoint_url: str | None = None,
+    default_sandbox_image: str | None = None,
+    transport: str | None = None,
+    credentials: str | None = None,
+) -> Config:
+    """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
+    sources = _Sources(os.environ, _read_config_file())
+    key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
+    endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
+    image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
+    return Config(
+        api_key=Setting(_clean_key(key), key.source, secret=True),
+        endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
+        default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),
+        transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
+        credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
+        disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
+    )
+
+
+class _Sources:
+    """Where a setting may come from, in order."""
+
+    def __init__(self, environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+        self._environ = environ
+        self._file = file
+
+    def find(self, name: str, argument: str | None, *variables: str, in_file: bool = False) -> Setting[str | None]:
+        if argument is not None:
+            return Setting(_checked_argument(name, argument), f"argument {name}")
+        for variable in variables:
+            value = self._environ.get(variable, "").strip()
+            if value:
+                return Setting(value, f"environment variable {variable}")
+        if in_file and name in self._file:
+            value = self._file[name]
+            if isinstance(value, str) and value.strip():
+                return Setting(value.strip(), CONFIG_FILE)
+            if value is not None and value != "":
+                _logger.warning("%s: %s is not text; it is treated as absent", CONFIG_FILE, name)
+        return Setting(None, "default")
+
+
+def _checked_argument(name: str, value: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name} must be a str, not {type(value).__name__}")
+    if not value.strip():
+        raise ConfigurationError(f"{name} is empty; leave it out to use the environment or the config file")
+    return value.strip()
+
+
+def _clean_key(key: Setting[str | None]) -> str | None:
+    if key.value is not None and not _PRINTABLE.match(key.value):
+        raise ConfigurationError(
+            f"the API key from {key.source} holds spaces, control or non-ASCII characters and cannot be sent; "
+            "copy it again (it is not shown here)"
+        )
+    return key.value
+
+
+def _clean_endpoint(endpoint: Setting[str | None]) -> str:
+    url = endpoint.value or DEFAULT_ENDPOINT_URL
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.username or not _PRINTABLE.match(url):
+        raise ConfigurationError(
+            f"the endpoint URL from {endpoint.source} must look like https://host[:port][/path], without user, query "
+            f"or fragment"
+        )
+    return url.rstrip("/")
+
+
+def _split(setting: Setting[str | None]) -> Setting[tuple[str, ...]]:
+    names = (name.strip() for name in (setting.value or "").split(","))
+    return Setting(tuple(name for name in names if name), setting.source)
+
+
+def _read_config_file() -> Mapping[str, Any]:
+    """Return the config file as a mapping. A file that cannot be used is treated as absent, with a warning in the
+    log."""
+    try:
+        text = Path(CONFIG_FILE).expanduser().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: there is no home directory
+        _logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
+        return {}
+    return _parse_config(text)
+
+
+def _parse_config(text: str) -> Mapping[str, Any]:
+    import yaml  # only where there is a file
+
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Not the error's text: it quotes the file, and with it the key.
+        _logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
+        return {}
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        _logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
+        return {}
+    return content
