@@ -1,0 +1,252 @@
+"""The one place that adds credentials, follows redirects, retries, maps statuses to errors and keeps deadlines."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode, urljoin
+
+from tilde_core.api_errors import api_error
+from tilde_core.exceptions import APIError, NotSentError, PluginError, TildeError, TransportError
+from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled
+from tilde_core.hooks.offers import Attempt, RetryDecision, RetryPolicy, RetrySettings
+from tilde_core.http import Headers, Request, Response, Timeout
+from tilde_core.operation import Operation
+from tilde_core.runtime import Clock, Runtime
+from tilde_core.serialization import decompressed, encode_json
+from tilde_core.version import __version__
+
+__all__ = ["Options", "Pipeline"]
+
+_DEADLINE = 120.0
+_MAX_REDIRECTS = 5
+_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What may follow a redirect to the object store. Everything else, the token first of all, stays with the API.
+_HEADERS_FOR_STORE = frozenset({"range", "if-match", "accept-encoding", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `Client(...)` and `with_options(...)` set for each call."""
+
+    timeout: Timeout = field(default_factory=Timeout)
+    max_retries: int = 3
+    user_agent: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int) or self.max_retries < 0:
+            raise ValueError(f"max_retries={self.max_retries!r}: must be 0 or a positive whole number")
+
+
+class Pipeline:
+    """Turns operations into answers. Used by many threads at once."""
+
+    def __init__(self, runtime: Runtime, options: Options) -> None:
+        self._runtime = runtime
+        self._hooks = runtime.hooks
+        self.clock: Clock = runtime.clock
+        self._options = options
+        self._retry_policy: RetryPolicy | None = None
+        self._base_url = runtime.config.endpoint_url.value + "/api/v1"
+        agent = f"tilde-python-sdk/{__version__} python/{platform.python_version()}"
+        self._user_agent = f"{agent} {options.user_agent}".rstrip()
+
+    def execute(self, operation: Operation) -> Response:
+        """Carry out `operation` and return its answer, which has a 2xx status.
+
+        The body is read already unless `operation.stream`. Raises `APIError`, `TransportError`, `ConfigurationError`.
+        """
+        started = self.clock.monotonic()
+        may_have_happened = False
+        for number in itertools.count(1):
+            try:
+                response = self._attempt(operation, number, self._timeout(number, started))
+            except TransportError as error:
+                failure: TildeError = error
+                failure.operation = failure.operation or operation.name
+                headers = Headers()
+            else:
+                if response.status < 300:
+                    return response
+                if _was_deleted_before(operation, number, response):
+                    return Response(204, response.headers)
+                failure, headers = api_error(operation, response), response.headers
+            may_have_happened = may_have_happened or _may_have_happened(failure)
+            repeatable = operation.is_repeatable
+            if operation.resolve is not None and may_have_happened:
+                answer = operation.resolve(failure)
+                if answer is not None:
+                    return answer
+                repeatable = True
+            elapsed = self.clock.monotonic() - started
+            self.wait_or_raise(_attempt_of(operation, number, elapsed, repeatable, headers, failure), failure)
+        raise AssertionError("unreachable")
+
+    def _timeout(self, number: int, started: float) -> Timeout:
+        """A repeat gets no more time than the deadline leaves; the first attempt has its own time-outs only."""
+        if number == 1:
+            return self._options.timeout
+        left = _DEADLINE - (self.clock.monotonic() - started)
+        return self._options.timeout.at_most(max(left, 1.0))
+
+    def wait_or_raise(self, attempt: Attempt, failure: TildeError) -> None:
+        """Wait until `attempt` may be repeated, or raise `failure` if the retry policy says that it may not."""
+        decision = self._policy().decide(attempt)
+        delay = _checked_delay(decision)
+        if delay is None:
+            failure.gave_up = decision.reason
+            raise failure
+        self.emit(
+            lambda: RetryScheduled(
+                operation=attempt.operation, attempt=attempt.number, delay=delay, reason=decision.reason
+            )
+        )
+        self.clock.sleep(delay)
+
+    def _policy(self) -> RetryPolicy:
+        if self._retry_policy is None:
+            settings = RetrySettings(max_retries=self._options.max_retries, deadline=_DEADLINE)
+            self._retry_policy = self._hooks.open_retry_policy(settings)
+        return self._retry_policy
+
+    def _attempt(self, operation: Operation, number: int, timeout: Timeout) -> Response:
+        request = self._request(operation, number, timeout)
+        response = self._send(request) if operation.url else self._send_authorized(request)
+        if operation.stream and response.status < 300:
+            return response
+        response.read()
+        return decompressed(response, operation.name)
+
+    def _request(self, operation: Operation, number: int, timeout: Timeout) -> Request:
+        headers = Headers({"User-Agent": self._user_agent, **operation.headers})
+        content = operation.content
+        if not operation.url:
+            headers = headers.set("Accept", "application/json")
+        if operation.body is not None:
+            content = encode_json(operation.body)
+            headers = headers.set("Content-Type", "application/json")
+        # An object's bytes are wanted as they are stored, and a range of them cannot be decompressed.
+        plain = operation.stream or operation.url
+        return Request(
+            method=operation.method,
+            url=operation.url or self._api_url(operation),
+            headers=headers.set("Accept-Encoding", "identity" if plain else "gzip"),
+            content=content,
+            timeout=timeout,
+            operation=operation.name,
+            attempt=number,
+            presigned=bool(operation.url),
+        )
+
+    def _api_url(self, operation: Operation) -> str:
+        query = {name: value for name, value in operation.query.items() if value is not None}
+        return self._base_url + operation.path + (f"?{urlencode(query)}" if query else "")
+
+    def _send_authorized(self, request: Request) -> Response:
+        provider = self._runtime.credentials()
+        token = provider.token()
+        response = self._follow(_with_token(request, token))
+        if response.status == 401 and provider.invalidate(token):
+            response.close()
+            response = self._follow(_with_token(request, provider.token()))
+        return response
+
+    def _follow(self, request: Request) -> Response:
+        """Send, and follow redirects of a read. The token goes to the API only, never to where it points."""
+        for _ in range(_MAX_REDIRECTS):
+            response = self._send(request)
+            location = response.headers.get("Location")
+            if response.status not in _REDIRECTS or request.method not in ("GET", "HEAD") or not location:
+                return response
+            response.close()
+            request = self._redirected(request, urljoin(request.url, location))
+        return self._send(request)
+
+    def _redirected(self, request: Request, url: str) -> Request:
+        if url.startswith(self._base_url + "/"):
+            return replace(request, url=url)
+        kept = [(name, value) for name, value in request.headers.multi_items() if name.lower() in _HEADERS_FOR_STORE]
+        return replace(request, url=url, headers=Headers(kept), presigned=True)
+
+    def _send(self, request: Request) -> Response:
+        """Send one request through the hooks, telling the observers before and after."""
+        started = self.clock.monotonic()
+        self.emit(
+            lambda: RequestStarted(
+                operation=request.operation,
+                method=request.method,
+                url=request.safe_url,
+                attempt=request.attempt,
+            )
+        )
+        try:
+            response = self._hooks.send(request, self._runtime.transport())
+        except TildeError as error:
+            self._emit_finished(request, started, None, error)
+            raise
+        self._emit_finished(request, started, response.status, None)
+        return response
+
+    def _emit_finished(self, request: Request, started: float, status: int | None, error: TildeError | None) -> None:
+        self.emit(
+            lambda: RequestFinished(
+                operation=request.operation,
+                method=request.method,
+                url=request.safe_url,
+                attempt=request.attempt,
+                elapsed=self.clock.monotonic() - started,
+                status=status,
+                error=error,
+            )
+        )
+
+    def emit(self, make_event: Callable[[], Event]) -> None:
+        """Tell the observers of an event, which is made only if there are any."""
+        if self._hooks.has_observers:
+            self._hooks.emit(make_event())
+
+
+def _attempt_of(
+    operation: Operation, number: int, elapsed: float, repeatable: bool, headers: Headers, failure: TildeError
+) -> Attempt:
+    return Attempt(
+        operation=operation.name,
+        number=number,
+        elapsed=elapsed,
+        repeatable=repeatable,
+        status=failure.status_code if isinstance(failure, APIError) else None,
+        headers=headers,
+        error=failure if isinstance(failure, TransportError) else None,
+    )
+
+
+def _may_have_happened(failure: TildeError) -> bool:
+    """Whether the service may have done the work although the attempt failed."""
+    if isinstance(failure, APIError):
+        return failure.status_code == 408 or failure.status_code >= 500
+    return not isinstance(failure, NotSentError)
+
+
+def _with_token(request: Request, token: str) -> Request:
+    if not isinstance(token, str) or not _TOKEN.match(token):
+        raise PluginError(
+            "the credential plugin gave a token that cannot be sent: it must be printable ASCII without spaces"
+        )
+    return request.with_header("Authorization", f"Bearer {token}")
+
+
+def _checked_delay(decision: RetryDecision) -> float | None:
+    if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
+        raise PluginError(
+            f"the retry policy answered {decision!r}; it must be a RetryDecision with a delay of 0 or more"
+        )
+    return decision.delay
+
+
+def _was_deleted_before(operation: Operation, number: int, response: Response) -> bool:
+    """A DELETE that is repeated and finds nothing did its work the first time."""
+    return operation.method == "DELETE" and number > 1 and response.status == 404

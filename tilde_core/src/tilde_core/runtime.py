@@ -1,0 +1,132 @@
+"""What the clients of one configuration share: plugins, the open transport, credentials, retry policy.
+
+Everything is opened at the first request, once, however many threads ask. A forked child opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tilde_core.config import Config
+from tilde_core.exceptions import ConfigurationError
+from tilde_core.hooks.layer import HookLayer
+from tilde_core.hooks.offers import CredentialProvider, CredentialSettings, Transport, TransportSettings
+
+__all__ = ["Clock", "Runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the SDK sees it, in seconds; tests give their own, so that none of them waits."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Runtime:
+    """Plugins and connections behind one `Client` and all that `with_options` derives from it."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        plugins: Sequence[object] = (),
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config: Config = config
+        self.plugins: tuple[object, ...] = tuple(plugins)
+        self.given_transport: Transport | None = transport
+        self.clock: Clock = clock or Clock()
+        self.hooks: HookLayer = HookLayer(plugins, config.disabled_plugins.value)
+        self._check_choices()
+        self._start()
+        _runtimes.add(self)
+
+    def _start(self) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self._transport: Transport | None = None
+        self._credentials: CredentialProvider | None = None
+        self._left_to_parent: list[Transport] = getattr(self, "_left_to_parent", [])
+
+    def _check_choices(self) -> None:
+        if self.given_transport is None and self.config.transport.value is not None:
+            self.hooks.check_transport(self.config.transport.value)
+        if self.config.credentials.value is not None:
+            self.hooks.check_credentials(self.config.credentials.value)
+
+    def transport(self) -> Transport:
+        """Return the open transport. Raises `ConfigurationError`."""
+        transport = self._transport
+        return transport if transport is not None and not self._closed else self._open_transport()
+
+    def _open_transport(self) -> Transport:
+        with self._lock:
+            if self._closed:
+                raise ConfigurationError("the client is closed; make a new one")
+            if self._transport is None:
+                self._transport = self.given_transport or self.hooks.open_transport(
+                    self.config.transport.value, TransportSettings()
+                )
+            return self._transport
+
+    def credentials(self) -> CredentialProvider:
+        """Return the credential provider. Raises `ConfigurationError` if there is none, saying where it was looked
+        for."""
+        return self._credentials or self._open_credentials()
+
+    def _open_credentials(self) -> CredentialProvider:
+        with self._lock:
+            if self._credentials is None:
+                self._credentials = self.hooks.open_credentials(self.config.credentials.value, self._settings())
+            if self._credentials is None:
+                raise ConfigurationError(
+                    "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or "
+                    "~/.tilde/config.yaml, and no credential plugin has one. Set TILDE_API_KEY, call "
+                    'tilde.configure(api_key="…") or run `tilde auth login`'
+                )
+            return self._credentials
+
+    def _settings(self) -> CredentialSettings:
+        return CredentialSettings(
+            endpoint_url=self.config.endpoint_url.value,
+            api_key=self.config.api_key.value,
+            send=lambda request: self.transport().send(request),
+        )
+
+    def close(self) -> None:
+        """Close the transport. May be called twice."""
+        with self._lock:
+            self._closed = True
+            transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget locks and connections that belong to the parent.
+
+        The parent's transport is kept, unused: closing it here could end TLS sessions that the parent still uses.
+        """
+        inherited, closed = self._transport, self._closed
+        self._start()
+        self._closed = closed
+        if inherited is not None:
+            self._left_to_parent.append(inherited)
+
+
+_runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for runtime in list(_runtimes):
+        runtime.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
