@@ -1,0 +1,266 @@
+"""Sessions, and a commit whose answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from support import answer, fake_client
+from tilde.exceptions import (
+    ConflictError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServerError,
+    SessionClosedError,
+)
+from tilde.models import Session
+from tilde_core.http import Request, Response
+
+OPENED = "Tue, 03 Feb 2026 10:00:00 GMT"
+BEFORE, AFTER = "2026-02-03T09:59:00Z", "2026-02-03T10:00:05Z"
+
+
+class Service:
+    """One session of a service that can lose answers; `log` is newest first, `diffs` maps commit ids to paths."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.log: list[dict[str, Any]] = []
+        self.diffs: dict[str, list[str]] = {}
+        self.on_commit: list[Callable[[], Response]] = []
+        self.commits = 0
+        self.rollbacks = 0
+        self.unreachable = False
+
+    def __call__(self, request: Request) -> Response:
+        path = urlsplit(request.url).path.partition("/repositories/r")[2]
+        query = parse_qs(urlsplit(request.url).query)
+        if self.unreachable and path != "/sessions/s1":
+            raise OutcomeUnknownError("no answer")
+        if path == "/sessions":
+            return answer(201, {"session_id": "s1"}, Date=OPENED)
+        if path == "/sessions/s1" and request.method == "POST":
+            self.commits += 1
+            return self.on_commit.pop(0)()
+        if path == "/sessions/s1":
+            self.rollbacks += 1
+            return answer(204) if self.open else answer(404)
+        if path == "/changes":
+            return answer(200, {"results": []}) if self.open else answer(404, {"message": "no such session"})
+        if path == "/log":
+            return answer(200, {"results": self.log})
+        if path == "/diff":
+            paths = self.diffs[query["right"][0]]
+            return answer(200, {"results": [{"path": p, "type": "object", "status": "added"} for p in paths]})
+        raise AssertionError(request)
+
+    def applied(
+        self, commit_id: str = "c9", message: str = "m", *, then: Callable[[], Response], **more: Any
+    ) -> Response:
+        """Commit, and then answer (or fail to)."""
+        self.open = False
+        self.log.insert(0, {"id": commit_id, "message": message, "creation_date": AFTER, **more})
+        self.diffs[commit_id] = ["a.csv"]
+        return then()
+
+    def session(self) -> Session:
+        client, _, _ = fake_client(self)
+        return client.repository("o/r").session()
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+def lost() -> Response:
+    raise OutcomeUnknownError("the connection broke")
+
+
+def committed() -> Response:
+    return answer(200, {"commit_id": "c1"})
+
+
+def test_a_commit_ends_the_session(service: Service) -> None:
+    service.on_commit = [committed]
+    with service.session() as session:
+        assert session.commit("m") == "c1"
+        assert repr(session) == "Session('s1', committed as c1)"
+    assert service.rollbacks == 0
+    for call in (
+        lambda: session.commit("again"),
+        session.rollback,
+        session.uncommitted,
+        lambda: session.objects.put("a", b""),
+        lambda: session.objects.get("a"),
+        lambda: session.objects.list(),
+        lambda: session.objects.delete_many(["a"]),
+    ):
+        with pytest.raises(SessionClosedError, match="already committed as c1"):
+            call()
+
+
+def test_leaving_without_a_commit_rolls_back(service: Service) -> None:
+    with service.session():
+        pass
+    assert service.rollbacks == 1
+
+
+def test_the_users_exception_stays_even_if_the_rollback_fails(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        with service.session():
+            service.open = False
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        fail()
+    assert "session s1 was not rolled back" in caplog.text
+
+
+def test_a_failed_rollback_without_another_exception_is_raised(service: Service) -> None:
+    with pytest.raises(NotFoundError), service.session():
+        service.open = False
+
+
+def test_a_conflict_leaves_the_session_open(service: Service) -> None:
+    service.on_commit = [lambda: answer(409, {"message": "a.csv was changed"}), committed]
+    session = service.session()
+    with pytest.raises(ConflictError, match=r"a\.csv was changed"):
+        session.commit("m")
+    assert session.commit("m") == "c1"
+
+
+@pytest.mark.parametrize("bad", [None, 5, b"x"])
+def test_a_message_must_be_text(service: Service, bad: Any) -> None:
+    session = service.session()
+    with pytest.raises(TypeError, match="message must be a str"):
+        session.commit(bad)
+    assert service.commits == 0
+
+
+class TestLostAnswer:
+    def test_still_open_means_it_did_not_happen_and_it_is_sent_again(self, service: Service) -> None:
+        service.on_commit = [lost, lambda: answer(502), committed]
+        assert service.session().commit("m") == "c1"
+        assert service.commits == 3
+
+    def test_found_in_the_log(self, service: Service) -> None:
+        service.on_commit = [lambda: service.applied(then=lost)]
+        service.log = [{"id": "c0", "message": "m", "creation_date": BEFORE}]
+        with service.session() as session:
+            assert session.commit("m") == "c9"
+        assert (service.commits, service.rollbacks) == (1, 0)
+
+    def test_metadata_must_be_the_same(self, service: Service) -> None:
+        service.on_commit = [lambda: service.applied(metadata={"a": "2"}, then=lost)]
+        with pytest.raises(OutcomeUnknownError):
+            service.session().commit("m", metadata={"a": "1"})
+
+    def test_a_commit_of_another_session_with_the_same_message_is_told_apart(self, service: Service) -> None:
+        def commit() -> Response:
+            service.applied("mine", then=committed)
+            service.applied("theirs", then=committed)
+            service.diffs["theirs"] = ["b.csv"]
+            return lost()
+
+        service.on_commit = [commit]
+        session = service.session()
+        session._staged("a.csv")
+        assert session.commit("m") == "mine"
+
+    def test_two_that_cannot_be_told_apart_are_not_guessed(self, service: Service) -> None:
+        service.on_commit = [lambda: service.applied("c8", then=lambda: service.applied("c9", then=lost))]
+        with pytest.raises(OutcomeUnknownError, match="the log has 2 such commits"):
+            service.session().commit("m")
+
+    def test_not_found_names_the_session_and_how_to_find_out_and_rolls_nothing_back(self, service: Service) -> None:
+        def gone() -> Response:
+            service.open = False
+            return lost()
+
+        service.on_commit = [gone]
+        with pytest.raises(OutcomeUnknownError) as caught, service.session() as session:
+            session.commit("m")
+        assert service.rollbacks == 0
+        for part in ("s1", "repo.commits.list()", 'repo.attach("s1")', "sessions.commit"):
+            assert part in str(caught.value)
+        assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+
+    def test_a_service_that_cannot_be_asked(self, service: Service) -> None:
+        def unreachable() -> Response:
+            service.unreachable = True
+            return lost()
+
+        service.on_commit = [unreachable]
+        with pytest.raises(OutcomeUnknownError, match="could not be asked"), service.session() as session:
+            session.commit("m")
+        assert service.rollbacks == 0
+
+    def test_a_commit_that_finishes_while_it_is_sent_again(self, service: Service) -> None:
+        service.on_commit = [lambda: answer(504), lambda: service.applied(then=lambda: answer(404))]
+        assert service.session().commit("m") == "c9"
+
+    def test_giving_up_while_the_session_is_open_rolls_back(self, service: Service) -> None:
+        service.on_commit = [lambda: answer(503)] * 4
+        with pytest.raises(ServerError), service.session() as session:
+            session.commit("m")
+        assert (service.commits, service.rollbacks) == (4, 1)
+
+
+class TestApproval:
+    def required(self) -> Response:
+        return answer(
+            202,
+            {
+                "approval_required": True,
+                "session_id": "s1",
+                "message": "x",
+                "api_url": "https://tilde.test/a",
+                "web_url": "https://tilde.test/approve",
+            },
+        )
+
+    def test_commit_result_tells_and_does_not_warn(self, service: Service) -> None:
+        service.on_commit = [self.required]
+        with service.session() as session:
+            result = session.commit_result("m")
+        assert (result.status, result.commit_id, result.web_url) == (
+            "approval_required",
+            "",
+            "https://tilde.test/approve",
+        )
+        assert service.rollbacks == 0
+
+    def test_not_blocking(self, service: Service) -> None:
+        service.on_commit = [self.required]
+        with (
+            service.session() as session,
+            pytest.warns(UserWarning, match="Approval required - review and approve at: https://tilde.test/approve"),
+        ):
+            assert session.commit("m", block_for_approval=False) is None
+        assert service.rollbacks == 0
+
+    def test_blocking_polls_every_two_seconds(self, service: Service) -> None:
+        polls = iter([answer(200), answer(200), answer(404)])
+        service.on_commit = [self.required]
+
+        def with_polls(request: Request) -> Response:
+            return next(polls) if request.method == "HEAD" else service(request)
+
+        client, transport, clock = fake_client(with_polls)
+        session = client.repository("o/r").session()
+        with pytest.warns(UserWarning, match="Approval required"):
+            assert session.commit("m") == ""
+        assert clock.sleeps == [2.0, 2.0]
+        assert transport.requests[-1].url.endswith("/sessions/s1/approve")
+
+    def test_a_warning_turned_into_an_error_does_not_roll_back(self, service: Service) -> None:
+        service.on_commit = [self.required]
+        with pytest.raises(UserWarning, match="Approval required"), service.session() as session:
+            session.commit("m")
+        assert service.rollbacks == 0

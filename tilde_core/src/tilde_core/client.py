@@ -1,0 +1,147 @@
+"""`Client`: the entry to the SDK, holding the configuration and the connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from tilde_core.config import Config, resolve_config
+from tilde_core.hooks.manager import PluginInfo
+from tilde_core.hooks.offers import Transport
+from tilde_core.http import Timeout
+from tilde_core.pipeline import Options, Pipeline
+from tilde_core.resources.organizations import Organizations
+from tilde_core.resources.repositories import Repository
+from tilde_core.runtime import Clock, Runtime
+
+__all__ = ["Client"]
+
+
+class Client:
+    """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
+
+    Args:
+        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find. That none
+        is
+            found is an error only at the first request.
+        endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
+            `https://tilde.run`.
+        default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,
+        `ubuntu:22.04`.
+        transport: the name of an installed transport, or a `Transport` of your own; else `TILDE_TRANSPORT`, the config
+            file, the one that ranks first. One of your own is closed with the client.
+        credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
+        timeout: seconds for each wait of an attempt, or a `Timeout`.
+        max_retries: how often a failed attempt is repeated at most (0 or more, default 3).
+        user_agent: text added to the `User-Agent` header.
+        plugins: plugin objects for this client alone.
+        clock: for tests: where time comes from.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or a plugin that was asked for is not there.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        endpoint_url: str | None = None,
+        default_sandbox_image: str | None = None,
+        transport: str | Transport | None = None,
+        credentials: str | None = None,
+        timeout: float | Timeout | None = None,
+        max_retries: int | None = None,
+        user_agent: str = "",
+        plugins: Sequence[object] = (),
+        clock: Clock | None = None,
+    ) -> None:
+        options = _changed(Options(user_agent=user_agent), timeout, max_retries)
+        config = resolve_config(
+            api_key=api_key,
+            endpoint_url=endpoint_url,
+            default_sandbox_image=default_sandbox_image,
+            transport=transport if isinstance(transport, str) else None,
+            credentials=credentials,
+        )
+        given = None if isinstance(transport, str) else transport
+        self._set_up(Runtime(config, plugins=plugins, transport=given, clock=clock), options, owner=True)
+
+    def _set_up(self, runtime: Runtime, options: Options, *, owner: bool) -> None:
+        self._runtime = runtime
+        self._options = options
+        self._is_owner = owner
+        self.pipeline: Pipeline = Pipeline(runtime, options)
+
+    @property
+    def config(self) -> Config:
+        """The resolved settings, each with the source of its value."""
+        return self._runtime.config
+
+    @property
+    def organizations(self) -> Organizations:
+        """The organizations of the caller."""
+        return Organizations(self)
+
+    def repository(self, path: str) -> Repository:
+        """Return a handle for the repository at `"organization/repository"`, without a request.
+
+        Raises `ValueError` for a path of another form.
+        """
+        return Repository.from_path(self, path)
+
+    def with_options(self, *, timeout: float | Timeout | None = None, max_retries: int | None = None) -> Client:
+        """Return a client with other options that shares this one's connections; closing it closes nothing."""
+        derived = object.__new__(type(self))
+        derived._set_up(self._runtime, _changed(self._options, timeout, max_retries), owner=False)
+        return derived
+
+    def describe_plugins(self) -> list[PluginInfo]:
+        """Return name, distribution, version, hooks and status of every plugin, also of those that failed to load."""
+        return self._runtime.hooks.describe()
+
+    def close(self) -> None:
+        """Close the connections. May be called twice; a request afterwards raises `ConfigurationError`."""
+        if self._is_owner:
+            self._runtime.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client(endpoint_url={self.config.endpoint_url.value!r})"
+
+    def __reduce__(self) -> Any:
+        runtime = self._runtime
+        return _restored, (
+            type(self),
+            runtime.config,
+            self._options,
+            runtime.plugins,
+            runtime.given_transport,
+        )
+
+
+def _changed(options: Options, timeout: float | Timeout | None, max_retries: int | None) -> Options:
+    if timeout is not None:
+        options = replace(options, timeout=Timeout.of(timeout))
+    return options if max_retries is None else replace(options, max_retries=max_retries)
+
+
+def _restored(
+    kind: type[Client],
+    config: Config,
+    options: Options,
+    plugins: Sequence[object],
+    transport: Transport | None,
+) -> Client:
+    """Unpickle: the settings are those of the original, wherever this runs, so that it is the same principal."""
+    client = object.__new__(kind)
+    client._set_up(Runtime(config, plugins=plugins, transport=transport), options, owner=True)
+    return client

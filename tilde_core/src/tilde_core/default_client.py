@@ -1,0 +1,77 @@
+"""The client behind the module-level functions, made at first use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from tilde_core.client import Client
+from tilde_core.hooks.offers import Transport
+from tilde_core.http import Timeout
+from tilde_core.resources.organizations import Organizations
+from tilde_core.resources.repositories import Repository
+
+__all__ = ["configure", "default_client", "organizations", "repository"]
+
+_lock = threading.Lock()
+_client: Client | None = None
+
+
+def configure(
+    api_key: str | None = None,
+    *,
+    endpoint_url: str | None = None,
+    default_sandbox_image: str | None = None,
+    transport: str | Transport | None = None,
+    credentials: str | None = None,
+    timeout: float | Timeout | None = None,
+    max_retries: int | None = None,
+    user_agent: str = "",
+    plugins: Sequence[object] = (),
+) -> None:
+    """Set up what the module-level functions use from now on. The arguments are those of `Client`.
+
+    May be called again: handles that were made before keep the client that they have. Raises `ConfigurationError`.
+    """
+    global _client
+    client = Client(
+        api_key,
+        endpoint_url=endpoint_url,
+        default_sandbox_image=default_sandbox_image,
+        transport=transport,
+        credentials=credentials,
+        timeout=timeout,
+        max_retries=max_retries,
+        user_agent=user_agent,
+        plugins=plugins,
+    )
+    with _lock:
+        _client = client
+
+
+def default_client() -> Client:
+    """Return the client of the last `configure`, or one that is configured by environment and file alone."""
+    global _client
+    with _lock:
+        if _client is None:
+            _client = Client()
+        return _client
+
+
+def repository(path: str) -> Repository:
+    """Return a handle for the repository at `"organization/repository"`, without a request. Raises `ValueError`."""
+    return default_client().repository(path)
+
+
+class _DefaultOrganizations(Organizations):
+    """The organizations of whatever client is the default when it is used."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def _client(self) -> Client:  # type: ignore[override]
+        return default_client()
+
+
+organizations: Organizations = _DefaultOrganizations()

@@ -1,0 +1,101 @@
+"""What all resources share: the client, one call for an answer, one for a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tilde_core.http import Response
+from tilde_core.models.base import ListAnswer
+from tilde_core.operation import Operation, api_path, checked_segment
+from tilde_core.pagination import Page, PaginatedIterator, whole_answer
+from tilde_core.serialization import decode_json
+
+if TYPE_CHECKING:
+    from tilde_core.client import Client
+
+__all__ = ["RepositoryResource", "Resource", "as_it_is"]
+
+T = TypeVar("T")
+WireT = TypeVar("WireT")
+
+
+def as_it_is(item: T) -> T:
+    """Make nothing of a wire type that is public itself: listings and diffs yield it unchanged."""
+    return item
+
+
+class Resource:
+    """A handle: ids and a client. Making one does no I/O."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def _execute(self, operation: Operation) -> Response:
+        return self._client.pipeline.execute(operation)
+
+    def _fetch(self, operation: Operation, kind: type[T]) -> T:
+        return decode_json(self._execute(operation), kind, operation.name)
+
+    def _list(
+        self,
+        operation: Operation,
+        kind: type[WireT],
+        make: Callable[[WireT], T],
+        *,
+        key: Callable[[T], str],
+        amount: int | None,
+        page_size: int | None,
+        after: str | None,
+    ) -> PaginatedIterator[T]:
+        """Walk a collection that the service answers in pages."""
+
+        def fetch(cursor: str | None, size: int) -> Page[T]:
+            query = {**operation.query, "after": cursor, "amount": size}
+            answer = self._fetch(replace(operation, query=query), ListAnswer[kind])  # type: ignore[valid-type]
+            info = answer.pagination
+            return Page(
+                _made(answer.results, make),
+                has_more=bool(info and info.has_more),
+                cursor=info.next_offset if info else None,
+            )
+
+        return PaginatedIterator(fetch, key=key, amount=amount, page_size=page_size, after=after)
+
+    def _list_whole(
+        self,
+        operation: Operation,
+        kind: type[WireT],
+        make: Callable[[WireT], T],
+        *,
+        key: Callable[[T], str],
+        amount: int | None,
+        page_size: int | None,
+        after: str | None,
+    ) -> PaginatedIterator[T]:
+        """Walk a collection that the service answers in one piece; the arguments work all the same."""
+
+        def fetch_all() -> list[T]:
+            answer: ListAnswer[Any] = self._fetch(operation, ListAnswer[kind])  # type: ignore[valid-type]
+            return _made(answer.results, make)
+
+        pages = whole_answer(fetch_all, key)
+        return PaginatedIterator(pages, key=key, amount=amount, page_size=page_size, after=after)
+
+
+def _made(results: list[WireT] | None, make: Callable[[WireT], T]) -> list[T]:
+    return [make(item) for item in results or ()]
+
+
+class RepositoryResource(Resource):
+    """A handle for something in one repository, or for the repository itself."""
+
+    def __init__(self, client: Client, organization: str, repository: str) -> None:
+        super().__init__(client)
+        self._organization = checked_segment("organization", organization)
+        self._repository = checked_segment("repository name", repository)
+
+    def _path(self, *segments: str) -> str:
+        """The API path of what `segments` name below the repository."""
+        return api_path("organizations", self._organization, "repositories", self._repository, *segments)

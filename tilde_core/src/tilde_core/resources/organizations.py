@@ -1,0 +1,100 @@
+"""Organizations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tilde_core.models.organizations import OrganizationData
+from tilde_core.operation import Operation, api_path
+from tilde_core.pagination import PaginatedIterator
+from tilde_core.resources.base import Resource
+from tilde_core.resources.members import Members
+from tilde_core.resources.repositories import Repositories
+
+if TYPE_CHECKING:
+    from tilde_core.client import Client
+
+__all__ = ["Organization", "Organizations"]
+
+
+class Organization(Resource):
+    """An organization, as it was when it was fetched."""
+
+    def __init__(self, client: Client, data: OrganizationData) -> None:
+        super().__init__(client)
+        self._data = data
+
+    @property
+    def id(self) -> str:
+        """The organization's UUID."""
+        return self._data.id
+
+    @property
+    def name(self) -> str:
+        """The name that stands in paths, such as `my-team`."""
+        return self._data.name
+
+    @property
+    def display_name(self) -> str:
+        """The name for people."""
+        return self._data.display_name
+
+    @property
+    def status(self) -> str:
+        """`"active"` or `"suspended"`; `""` where the service does not say."""
+        return self._data.status
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created."""
+        return self._data.created_at
+
+    @property
+    def repositories(self) -> Repositories:
+        """The repositories of this organization."""
+        return Repositories(self._client, self.name)
+
+    @property
+    def members(self) -> Members:
+        """The members of this organization."""
+        return Members(self._client, self.name)
+
+    def __repr__(self) -> str:
+        return f"Organization({self.name!r})"
+
+
+class Organizations(Resource):
+    """The organizations that the caller belongs to."""
+
+    def create(self, name: str, *, display_name: str | None = None) -> Organization:
+        """Create an organization. `display_name` is the name itself if left out.
+
+        Raises `BadRequestError` for a name that is not allowed, `ConflictError` if it is taken.
+        """
+        body = {"name": name, "display_name": name if display_name is None else display_name}
+        operation = Operation(name="organizations.create", method="POST", path="/organizations", body=body)
+        return Organization(self._client, self._fetch(operation, OrganizationData))
+
+    def get(self, name: str) -> Organization:
+        """Return the organization of that name. Raises `NotFoundError`, and `ValueError` for an empty name."""
+        operation = Operation(name="organizations.get", method="GET", path=api_path("organizations", name))
+        return Organization(self._client, self._fetch(operation, OrganizationData))
+
+    def list(
+        self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
+    ) -> PaginatedIterator[Organization]:
+        """Walk the organizations, in the order of their names. `after` is a name."""
+        return self._list_whole(
+            Operation(name="organizations.list", method="GET", path="/organizations"),
+            OrganizationData,
+            lambda data: Organization(self._client, data),
+            key=lambda organization: organization.name,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete an organization with all that is in it. Raises `NotFoundError`."""
+        self._execute(Operation(name="organizations.delete", method="DELETE", path=api_path("organizations", name)))

@@ -1,0 +1,184 @@
+"""Repositories."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tilde_core.models.repositories import RepositoryData
+from tilde_core.operation import Operation, api_path, checked_segment
+from tilde_core.pagination import PaginatedIterator
+from tilde_core.resources.base import RepositoryResource, Resource
+from tilde_core.resources.commits import Commit, Commits
+from tilde_core.resources.sessions import Session, open_session
+
+if TYPE_CHECKING:
+    from tilde_core.client import Client
+
+__all__ = ["Repositories", "Repository"]
+
+
+class Repository(RepositoryResource):
+    """A repository: `organization` and `name`. Everything else is fetched when it is first asked for."""
+
+    def __init__(self, client: Client, organization: str, name: str, data: RepositoryData | None = None) -> None:
+        super().__init__(client, organization, name)
+        self._data = data
+
+    @classmethod
+    def from_path(cls, client: Client, path: str) -> Repository:
+        """Return a handle for `"organization/repository"`. Raises `ValueError` for a path of another form."""
+        if not isinstance(path, str):
+            raise TypeError(f'a repository is named by a str "organization/repository", not {type(path).__name__}')
+        organization, slash, name = path.partition("/")
+        if not slash or not organization or not name or "/" in name:
+            raise ValueError(f'repository path {path!r} must have the form "organization/repository"')
+        return cls(client, organization, name)
+
+    @property
+    def organization(self) -> str:
+        """The name of the organization that it belongs to."""
+        return self._organization
+
+    @property
+    def name(self) -> str:
+        """The repository's name within its organization."""
+        return self._repository
+
+    @property
+    def path(self) -> str:
+        """`"organization/repository"`."""
+        return f"{self._organization}/{self._repository}"
+
+    @property
+    def id(self) -> str:
+        """The repository's UUID. Fetched on first access."""
+        return self._loaded().id
+
+    @property
+    def description(self) -> str:
+        """Fetched on first access."""
+        return self._loaded().description
+
+    @property
+    def retention_days(self) -> int | None:
+        """How many days of history are kept. Fetched on first access."""
+        return self._loaded().retention_days
+
+    @property
+    def visibility(self) -> str:
+        """Fetched on first access."""
+        return self._loaded().visibility
+
+    @property
+    def created_by_type(self) -> str:
+        """`"user"`, `"role"` or `"agent"`. Fetched on first access."""
+        return self._loaded().created_by_type
+
+    @property
+    def created_by(self) -> str:
+        """The UUID of the principal that created it. Fetched on first access."""
+        return self._loaded().created_by
+
+    @property
+    def created_at(self) -> datetime | None:
+        """Fetched on first access."""
+        return self._loaded().created_at
+
+    @property
+    def commits(self) -> Commits:
+        """The commits, newest first."""
+        return Commits(self._client, self._organization, self._repository)
+
+    def latest(self) -> Commit | None:
+        """Return the newest commit, or `None` if there is none yet."""
+        return self.commits.list(amount=1, page_size=1).first()
+
+    def session(self) -> Session:
+        """Open a session: a transaction on this repository. Raises `NotFoundError`, `ForbiddenError`."""
+        return open_session(self._client, self._organization, self._repository)
+
+    def attach(self, session_id: str) -> Session:
+        """Return a handle for a session that is already open, without a request."""
+        return Session(self._client, self._organization, self._repository, session_id)
+
+    def update(self, *, description: str | None = None, retention_days: int | None = None) -> Repository:
+        """Change what is named and leave the rest; return this repository with its new values.
+
+        Raises `BadRequestError`, `ForbiddenError`, and `ValueError` if nothing is named.
+        """
+        changes = {"description": description, "retention_days": retention_days}
+        body = {name: value for name, value in changes.items() if value is not None}
+        if not body:
+            raise ValueError("update: name at least one of description and retention_days")
+        self._data = self._fetch(
+            Operation(name="repositories.update", method="PUT", path=self._path(), body=body), RepositoryData
+        )
+        return self
+
+    def delete(self) -> None:
+        """Delete this repository (a soft delete). Raises `NotFoundError`."""
+        self._execute(Operation(name="repositories.delete", method="DELETE", path=self._path()))
+
+    def _loaded(self) -> RepositoryData:
+        if self._data is None:
+            operation = Operation(name="repositories.get", method="GET", path=self._path())
+            self._data = self._fetch(operation, RepositoryData)
+        return self._data
+
+    def _api_path(self) -> str:
+        return api_path("organizations", self._organization, "repositories", self._repository)
+
+    def __repr__(self) -> str:
+        return f"Repository({self.path!r})"
+
+
+class Repositories(Resource):
+    """The repositories of one organization."""
+
+    def __init__(self, client: Client, organization: str) -> None:
+        super().__init__(client)
+        self._organization = organization
+
+    def create(self, name: str, *, description: str | None = None, retention_days: int | None = None) -> Repository:
+        """Create a repository. `retention_days`: how many days of history are kept, the service's default if left out.
+
+        Raises `BadRequestError`, `ConflictError` if the name is taken.
+        """
+        checked_segment("repository name", name)
+        settings = {"name": name, "description": description, "retention_days": retention_days}
+        body = {key: value for key, value in settings.items() if value is not None}
+        operation = Operation(name="repositories.create", method="POST", path=self._path(), body=body)
+        return self._entity(self._fetch(operation, RepositoryData))
+
+    def get(self, name: str) -> Repository:
+        """Return the repository of that name, loaded. Raises `NotFoundError`."""
+        operation = Operation(name="repositories.get", method="GET", path=self._path(name))
+        return self._entity(self._fetch(operation, RepositoryData))
+
+    def list(
+        self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
+    ) -> PaginatedIterator[Repository]:
+        """Walk the repositories, in the order of their names. `after` is a name."""
+        return self._list(
+            Operation(name="repositories.list", method="GET", path=self._path()),
+            RepositoryData,
+            self._entity,
+            key=lambda repository: repository.name,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete the repository of that name (a soft delete). Raises `NotFoundError`."""
+        Repository(self._client, self._organization, name).delete()
+
+    def _entity(self, data: RepositoryData) -> Repository:
+        return Repository(self._client, self._organization, data.name, data)
+
+    def _path(self, *name: str) -> str:
+        return api_path("organizations", self._organization, "repositories", *name)
+
+    def __repr__(self) -> str:
+        return f"Repositories({self._organization!r})"

@@ -1,0 +1,202 @@
+"""Sessions: transactions on a repository."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tilde_core.approval import wait_until_reviewed
+from tilde_core.commit_recovery import CommitRecovery
+from tilde_core.exceptions import OutcomeUnknownError, SessionClosedError, TildeError
+from tilde_core.models.commits import CommitResult
+from tilde_core.models.objects import EntryRecord
+from tilde_core.operation import Operation, api_path, checked_segment
+from tilde_core.pagination import PaginatedIterator
+from tilde_core.resources.base import RepositoryResource, as_it_is
+from tilde_core.resources.objects import SessionObjects
+from tilde_core.retry_after import http_date
+from tilde_core.serialization import decode_json
+
+if TYPE_CHECKING:
+    from tilde_core.client import Client
+
+__all__ = ["Session", "open_session"]
+
+_logger = logging.getLogger("tilde")
+
+
+class _OpenAnswer(msgspec.Struct):
+    session_id: str
+
+
+class _CommitAnswer(msgspec.Struct):
+    """Either the commit, or that a review is needed first (`approval_required`)."""
+
+    commit_id: str = ""
+    approval_required: bool = False
+    web_url: str = ""
+
+
+class Session(RepositoryResource):
+    """An open transaction: what is staged in it is seen in it only, until it is committed whole.
+
+    As a context manager it rolls back at the end of the block, after an exception as well as without a commit; not
+    once it
+    was committed or submitted for approval, and not while it is unknown whether a commit happened.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        organization: str,
+        repository: str,
+        session_id: str,
+        opened: datetime | None = None,
+    ) -> None:
+        super().__init__(client, organization, repository)
+        self._session_id = checked_segment("session id", session_id)
+        self._opened = opened  # by the service's clock; None for a session that was opened elsewhere
+        self._last_staged: str | None = None
+        self._ended = ""
+        self._may_be_committed = False
+
+    @property
+    def session_id(self) -> str:
+        """The session's id: pass it to `repo.attach` in another process to go on there."""
+        return self._session_id
+
+    @property
+    def objects(self) -> SessionObjects:
+        """The objects as this session sees them, to read and to change."""
+        return SessionObjects(self._client, self._organization, self._repository, self)
+
+    def uncommitted(
+        self,
+        *,
+        prefix: str | None = None,
+        amount: int | None = None,
+        page_size: int | None = None,
+        after: str | None = None,
+    ) -> PaginatedIterator[EntryRecord]:
+        """Walk what is staged, in the order of the paths. `after` is a path. Raises `SessionClosedError`."""
+        self._require_open("sessions.uncommitted")
+        query = {"session_id": self.session_id, "prefix": prefix}
+        return self._list(
+            Operation(name="sessions.uncommitted", method="GET", path=self._path("changes"), query=query),
+            EntryRecord,
+            as_it_is,
+            key=lambda record: record.path,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+        )
+
+    def commit(
+        self, message: str, *, metadata: Mapping[str, str] | None = None, block_for_approval: bool = True
+    ) -> str | None:
+        """Apply all that is staged as one commit and return its id.
+
+        Where a review is needed first, warn with the URL (`UserWarning`) and return `""` once it is over, or `None`
+        at once
+        with `block_for_approval=False`.
+
+        Raises:
+            ConflictError: another commit changed a path that is staged here; the session stays open.
+            BadRequestError: there is nothing to commit.
+            OutcomeUnknownError: the answer was lost, and the log does not tell; nothing is rolled back.
+            SessionClosedError: it was committed or rolled back before.
+        """
+        result = self.commit_result(message, metadata=metadata)
+        if result.status == "committed":
+            return result.commit_id
+        warnings.warn(f"Approval required - review and approve at: {result.web_url}", UserWarning, stacklevel=2)
+        if not block_for_approval:
+            return None
+        wait_until_reviewed(self._client, self._path("sessions", self.session_id, "approve"))
+        return ""
+
+    def commit_result(self, message: str, *, metadata: Mapping[str, str] | None = None) -> CommitResult:
+        """Apply all that is staged as one commit, or submit it for review; tell which. Neither warns nor waits.
+
+        Raises what `commit` raises.
+        """
+        self._require_open("sessions.commit")
+        operation = self._commit_operation(message, metadata)
+        try:
+            answer = decode_json(self._execute(operation), _CommitAnswer, operation.name)
+        except OutcomeUnknownError:
+            self._may_be_committed = True
+            raise
+        if answer.approval_required:
+            self._ended = "submitted for approval"
+            return CommitResult(status="approval_required", web_url=answer.web_url)
+        self._ended = f"committed as {answer.commit_id}"
+        return CommitResult(status="committed", commit_id=answer.commit_id)
+
+    def rollback(self) -> None:
+        """Discard all that is staged and end the session. Raises `SessionClosedError`."""
+        self._require_open("sessions.rollback")
+        path = self._path("sessions", self.session_id)
+        self._execute(Operation(name="sessions.rollback", method="DELETE", path=path))
+        self._ended = "rolled back"
+
+    def _commit_operation(self, message: str, metadata: Mapping[str, str] | None) -> Operation:
+        if not isinstance(message, str):
+            raise TypeError(f"the commit message must be a str, not {type(message).__name__}")
+        body: dict[str, object] = {"message": message}
+        if metadata is not None:
+            body["metadata"] = dict(metadata)
+        recovery = CommitRecovery(self, message, dict(metadata or {}), self._opened, self._last_staged)
+        return Operation(
+            name="sessions.commit",
+            method="POST",
+            path=self._path("sessions", self.session_id),
+            body=body,
+            resolve=recovery.resolve,
+        )
+
+    def _require_open(self, operation: str) -> None:
+        if self._ended:
+            raise SessionClosedError(
+                f"session {self.session_id} was already {self._ended}; open another with repo.session()",
+                operation=operation,
+            )
+
+    def _staged(self, path: str) -> None:
+        """Remember a path that was staged here: it tells this session's commit from others with the same message."""
+        self._last_staged = path
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ended or self._may_be_committed:
+            return
+        try:
+            self.rollback()
+        except TildeError as failure:
+            if error is None:
+                raise
+            _logger.warning("session %s was not rolled back: %s", self.session_id, failure)
+
+    def __repr__(self) -> str:
+        return f"Session({self.session_id!r}, {self._ended or 'open'})"
+
+
+def open_session(client: Client, organization: str, repository: str) -> Session:
+    """Open a session. Raises `NotFoundError`, `ForbiddenError`."""
+    path = api_path("organizations", organization, "repositories", repository, "sessions")
+    # A session that was opened twice and never used does no harm, so this POST may be repeated.
+    operation = Operation(name="sessions.create", method="POST", path=path, repeatable=True)
+    response = client.pipeline.execute(operation)
+    answer = decode_json(response, _OpenAnswer, operation.name)
+    opened = http_date(response.headers.get("Date", ""))
+    return Session(client, organization, repository, answer.session_id, opened)
