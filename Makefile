@@ -1,0 +1,93 @@
+# Works on a fresh machine with only Python and make: everything else is installed below this folder.
+#
+#   make quickstart [FILES=path/]   the main job, on the embedded server, with the data set that ships or your own files
+#   make test                       format check, lint, types, all tests
+#   make test-quick                 the tests alone, on one interpreter
+#   make format · make lint · make types · make bench · make docs · make clean
+
+PYTHON ?= python3
+UV = .tools/bin/uv
+export UV_PYTHON_DOWNLOADS = never
+INSTALL = $(UV) pip install --quiet --constraint constraints.txt
+
+# The interpreters that the tests run on: 3.10 and 3.13 where they are there (on the path or under pyenv), else $(PYTHON).
+find_python = $(shell for p in python$(1) $(HOME)/.pyenv/versions/$(1).*/bin/python; do \
+	"$$p" -c "" 2>/dev/null && echo "$$p" && break; done)
+PYTHON_3.10 := $(call find_python,3.10)
+PYTHON_3.13 := $(call find_python,3.13)
+PYTHON_here := $(PYTHON)
+FOUND := $(if $(PYTHON_3.10),3.10) $(if $(PYTHON_3.13),3.13)
+VERSIONS := $(or $(strip $(FOUND)),here)
+MAIN = .envs/$(firstword $(VERSIONS))
+NEWEST = $(lastword $(VERSIONS))
+
+SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_local tests examples benchmarks
+PROJECTS = pyproject.toml constraints.txt $(wildcard tilde_*/pyproject.toml)
+# Every tilde-* distribution is named by its folder, so that none is ever looked up in a registry.
+ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx -e ./tilde_transport_requests -e ./tilde_local
+WITHOUT_TRANSPORT = -e ./tilde_core[testing] -e ./tilde_local
+
+.PHONY: quickstart test test-quick test-all test-alone format format-check lint types bench docs clean
+
+quickstart: .envs/quickstart/ready
+	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
+
+test: format-check lint types test-all test-alone
+
+test-quick: $(MAIN)/ready
+	$(MAIN)/bin/pytest -n 2
+
+test-all: $(VERSIONS:%=test-on-%)
+
+test-on-%: .envs/%/ready
+	.envs/$*/bin/pytest -q -n 2
+
+# Each transport by itself, with no other HTTP library in the environment, and the core without any.
+test-alone: test-alone-httpx test-alone-requests test-alone-none
+
+test-alone-%: .envs/alone-%/ready
+	.envs/alone-$*/bin/pytest -q -n 2 tests/alone $(if $(filter none,$*),,tests/e2e tests/tilde_transport_$*)
+
+format: $(MAIN)/ready
+	$(MAIN)/bin/ruff format $(SOURCES)
+	$(MAIN)/bin/ruff check --fix $(SOURCES)
+
+format-check: $(MAIN)/ready
+	$(MAIN)/bin/ruff format --check $(SOURCES)
+
+lint: $(MAIN)/ready
+	$(MAIN)/bin/ruff check $(SOURCES)
+
+types: $(MAIN)/ready
+	$(MAIN)/bin/mypy
+	PATH="$(CURDIR)/$(MAIN)/bin:$$PATH" pyright --ignoreexternal --verifytypes tilde
+
+bench: $(MAIN)/ready
+	$(MAIN)/bin/python benchmarks/run.py
+
+# The documents are Markdown, to be read as they are; this runs every code block in them.
+docs: $(MAIN)/ready
+	$(MAIN)/bin/pytest -q tests/docs
+
+clean:
+	rm -rf .envs .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.tools/ready: constraints.txt
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	touch $@
+
+.envs/quickstart/ready: .tools/ready $(PROJECTS)
+	$(UV) venv --quiet --clear --python "$(PYTHON)" .envs/quickstart
+	$(INSTALL) --python .envs/quickstart -e . -e ./tilde_core -e ./tilde_transport_httpx -e ./tilde_local
+	touch $@
+
+.envs/alone-%/ready: .tools/ready $(PROJECTS)
+	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-$*
+	$(INSTALL) --python .envs/alone-$* --group test $(WITHOUT_TRANSPORT) $(if $(filter none,$*),,-e ./tilde_transport_$*)
+	touch $@
+
+.envs/%/ready: .tools/ready $(PROJECTS)
+	$(UV) venv --quiet --clear --python "$(PYTHON_$*)" .envs/$*
+	$(INSTALL) --python .envs/$* --group dev $(ALL)
+	touch $@

@@ -1,0 +1,65 @@
+"""What is installed decides which transport there is. Run in environments with both, with one alone, and with none."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from importlib.util import find_spec
+
+import pytest
+
+from tilde import Client
+from tilde.exceptions import ConfigurationError
+from tilde_local import Server
+
+RANKED = ("httpx", "requests")
+INSTALLED = [name for name in RANKED if find_spec(f"tilde_transport_{name}")]
+
+
+def test_our_distributions_come_from_the_checkout() -> None:
+    """Never from a registry, where others may use these names."""
+    ours = [d for d in importlib.metadata.distributions() if d.metadata["Name"].replace("_", "-").startswith("tilde-")]
+    assert {"tilde-core", "tilde-local"} <= {d.metadata["Name"] for d in ours}
+    for distribution in ours:
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        assert origin.get("url", "").startswith("file://"), distribution.metadata["Name"]
+
+
+def test_each_transport_brings_its_own_library_only() -> None:
+    assert [name for name in RANKED if find_spec(name)] == INSTALLED
+
+
+def test_each_is_found_by_its_entry_point() -> None:
+    found = [info.name for info in Client().describe_plugins() if "tilde_transport" in info.hooks]
+    assert sorted(found) == INSTALLED
+
+
+def test_the_one_that_is_there_does_the_job_unasked() -> None:
+    with Server() as server, Client(api_key=server.api_key, endpoint_url=server.endpoint_url) as client:
+        if not INSTALLED:
+            with pytest.raises(ConfigurationError, match="install tilde-transport-httpx"):
+                client.organizations.create("alone")
+            return
+        repo = client.organizations.create("alone").repositories.create("data")
+        with repo.session() as session:
+            session.objects.put("a.txt", b"alone")
+            session.commit("one file")
+        commit = repo.latest()
+        assert commit is not None
+        with commit.objects.get("a.txt") as file:
+            assert file.read() == b"alone"
+        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{INSTALLED[0]}.transport"
+
+
+@pytest.mark.parametrize("name", RANKED)
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_a_choice_by_argument_and_by_environment(name: str, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if by == "environment":
+        monkeypatch.setenv("TILDE_TRANSPORT", name)
+    argument = name if by == "argument" else None
+    if name not in INSTALLED:
+        with pytest.raises(ConfigurationError, match=f"no transport named '{name}'"):
+            Client(api_key="k", transport=argument)
+        return
+    with Client(api_key="k", transport=argument) as client:
+        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{name}.transport"
