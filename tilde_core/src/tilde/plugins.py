@@ -1,5 +1,6 @@
 """What a plugin author imports. See `docs/plugins.md`."""
 
+from tilde_core.error_table import ErrorTable, error_about
 from tilde_core.exceptions import NotSentError, OutcomeUnknownError, PluginError, TransportError
 from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled, TransferProgress
 from tilde_core.hooks.offers import (
@@ -17,6 +18,7 @@ from tilde_core.hooks.offers import (
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
+from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url
 
 __all__ = [
     "Attempt",
@@ -24,6 +26,7 @@ __all__ = [
     "CredentialOffer",
     "CredentialProvider",
     "CredentialSettings",
+    "ErrorTable",
     "Event",
     "Headers",
     "NotSentError",
@@ -38,11 +41,16 @@ __all__ = [
     "RetryPolicy",
     "RetryScheduled",
     "RetrySettings",
+    "SourceFailed",
     "Timeout",
     "TransferProgress",
     "Transport",
     "TransportError",
     "TransportOffer",
     "TransportSettings",
+    "body_pieces",
+    "error_about",
+    "header_lines",
     "hookimpl",
+    "split_url",
 ]

@@ -1,0 +1,91 @@
+"""What the errors of an HTTP library say about a request: a table, and the one guard that applies it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from tilde_core.exceptions import NotSentError, OutcomeUnknownError, TransportError
+from tilde_core.http import Request
+
+__all__ = ["ErrorTable", "error_about"]
+
+Row = tuple[type[TransportError], str]
+
+_GENERAL: dict[type[TransportError], str] = {
+    NotSentError: "no connection to {host}{detail}",
+    OutcomeUnknownError: "the connection to {host} broke before the whole answer was there{detail}",
+}
+_STANDARD_LIBRARY: dict[type[Exception], Row] = {
+    socket.gaierror: (NotSentError, "the host {host} is not known{detail}: check the name, and this machine's DNS"),
+    ConnectionRefusedError: (NotSentError, "{host} refused the connection: is the server running on that port?"),
+    ssl.SSLCertVerificationError: (
+        NotSentError,
+        "the certificate of {host} cannot be verified{detail}: was it issued by a CA that this machine trusts?",
+    ),
+    UnicodeError: (NotSentError, "{host} is not a valid host name"),
+    ssl.SSLError: (OutcomeUnknownError, ""),
+    OSError: (OutcomeUnknownError, ""),
+}
+
+
+def error_about(request: Request, kind: type[TransportError], message: str) -> TransportError:
+    """Return an error of that kind that says which request it was."""
+    return kind(message, method=request.method, url=request.safe_url, operation=request.operation)
+
+
+class ErrorTable:
+    """Maps the exceptions of one HTTP library, and those of the standard library beneath it, to `TransportError`.
+
+    A row holds `NotSentError` or `OutcomeUnknownError`, and a text with the places `{host}`, `{detail}`, `{connect}`,
+    `{read}`, `{write}` and `{pool}`; it serves for subclasses too. With an empty text, that of the cause is taken, or
+    else a general one. `classes` has every class that has a row.
+    """
+
+    def __init__(self, rows: Mapping[type[Exception], Row]) -> None:
+        self._rows: dict[type[Exception], Row] = {**_STANDARD_LIBRARY, **rows}
+        self.classes: tuple[type[Exception], ...] = tuple(self._rows)
+
+    @contextmanager
+    def guard(self, request: Request) -> Iterator[None]:
+        """Turn every error of the library into a `TransportError` about `request`."""
+        try:
+            yield
+        except self.classes as error:
+            raise self.translate(error, request) from error
+
+    def translate(self, error: BaseException, request: Request) -> TransportError:
+        """Return what `error` means for `request`. Nothing was sent if any link of the chain of causes proves that."""
+        rows = [row for row in map(self._row, _causes(error)) if row]
+        kind = NotSentError if any(row[0] is NotSentError for row in rows) else OutcomeUnknownError
+        text = next((text for row_kind, text in rows if row_kind is kind and text), _GENERAL[kind])
+        return error_about(request, kind, text.format(**_facts(error, request)))
+
+    def _row(self, error: BaseException) -> Row | None:
+        return next((self._rows[base] for base in type(error).__mro__ if base in self._rows), None)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield the error and what it came from, which some libraries keep in `args` or `reason` and not as the cause."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or next(filter(_is_error, (*error.args, getattr(error, "reason", None))), None)
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, BaseException)
+
+
+def _facts(error: BaseException, request: Request) -> dict[str, object]:
+    waits = {name: getattr(request.timeout, name) for name in ("connect", "read", "write", "pool")}
+    return {"host": urlsplit(request.safe_url).netloc, "detail": _detail(error), **waits}
+
+
+def _detail(error: BaseException) -> str:
+    """Return the words of the operating system or of OpenSSL, which know no URL; never those of the library."""
+    innermost = list(_causes(error))[-1]
+    words = getattr(innermost, "verify_message", None) or getattr(innermost, "strerror", None)
+    return f" ({words})" if isinstance(innermost, OSError) and words else ""

@@ -1,0 +1,89 @@
+"""For transports: where a request goes, which header lines it has, and its body in pieces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from tilde_core.error_table import error_about
+from tilde_core.exceptions import NotSentError, OutcomeUnknownError, TransportError
+from tilde_core.http import ByteStream, Request
+
+__all__ = ["SourceFailed", "body_pieces", "header_lines", "split_url"]
+
+_PRINTABLE = re.compile(r"[!-~]+\Z")
+_HTTP_URL = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)", re.IGNORECASE)
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class SourceFailed(Exception):
+    """Carries an error of the caller's own body past the backend, which would take an `OSError` for one of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
+
+
+def split_url(request: Request) -> tuple[str, str]:
+    """Return the origin (`https://host:port`) and the request target, each as it stands in the URL.
+
+    A backend that parses the target would write it anew, and a presigned URL is good only to the letter.
+    Raises `NotSentError`.
+    """
+    match = _HTTP_URL.match(request.url) if _PRINTABLE.match(request.url) else None
+    if match is None:
+        raise error_about(request, NotSentError, "the URL must begin with http:// or https:// and be fully encoded")
+    scheme, host, target = match.groups()
+    if not _is_host(host):
+        raise error_about(request, NotSentError, f"{host} is not a valid host and port")
+    return f"{scheme.lower()}://{host}", target if target.startswith("/") else f"/{target}"
+
+
+@lru_cache(maxsize=256)
+def _is_host(host: str) -> bool:
+    try:
+        parts = urlsplit(f"//{host}")
+        return bool(parts.hostname) and parts.port != 0  # asking for the port checks its range
+    except ValueError:
+        return False
+
+
+def header_lines(request: Request) -> list[tuple[str, str]]:
+    """Return the header lines in order, with the one `Content-Length` that fits the body. Raises `NotSentError`."""
+    lines = [line for line in request.headers.multi_items() if line[0].lower() not in _FRAMING]
+    for name, value in lines:
+        if not value.isascii() and any(character > "\xff" for character in value):
+            raise error_about(
+                request, NotSentError, f"header {name}: the value holds a character that HTTP cannot carry"
+            )
+    size = len(request.content)
+    if size or request.method in _METHODS_WITH_BODY:
+        lines.append(("Content-Length", str(size)))
+    return [(name, value.strip(" \t")) for name, value in lines]
+
+
+def body_pieces(request: Request, stream: ByteStream) -> Iterator[bytes]:
+    """Yield the stream's bytes, exactly as many as it announced. Raises `SourceFailed`."""
+    expected, sent = len(stream), 0
+    for piece in _from_source(stream):
+        sent += len(piece)
+        if sent > expected:
+            raise SourceFailed(_wrong_size(request, f"more than the {expected} bytes"))
+        yield piece
+    if sent < expected:
+        raise SourceFailed(_wrong_size(request, f"{sent} of the {expected} bytes"))
+
+
+def _from_source(stream: ByteStream) -> Iterator[bytes]:
+    try:
+        yield from stream
+    except Exception as error:
+        raise SourceFailed(error) from error
+
+
+def _wrong_size(request: Request, what: str) -> TransportError:
+    message = f"the request body gave {what} that it announced: did its source change while it was being read?"
+    return error_about(request, OutcomeUnknownError, message)
