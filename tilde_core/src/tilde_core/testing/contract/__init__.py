@@ -1,0 +1,25 @@
+"""The contract suites: subclass one in a test file of your own, and pytest runs every rule against your plugin.
+
+    from tilde_core.testing.contract import TransportContract
+
+    class TestMyTransport(TransportContract):
+        def open_transport(self, settings):
+            return MyTransport(settings)
+
+To override a test is to break the contract; whoever does so writes the reason next to it. Needs pytest.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "tilde_core.testing.contract.answers",
+    "tilde_core.testing.contract.base",
+    "tilde_core.testing.contract.connections",
+    "tilde_core.testing.contract.failures",
+    "tilde_core.testing.contract.outgoing",
+    "tilde_core.testing.contract.secrecy",
+)
+
+from tilde_core.testing.contract.transport import TransportContract  # noqa: E402
+
+__all__ = ["TransportContract"]

@@ -1,0 +1,86 @@
+"""A presigned URL is a credential: its query stands in no error, no cause of one, no repr and no log."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+import pytest
+
+from tilde_core.exceptions import TransportError
+from tilde_core.hooks.offers import Transport
+from tilde_core.http import Headers
+from tilde_core.testing import behaviors
+from tilde_core.testing.contract.base import SHORT, TransportRules
+from tilde_core.testing.contract.failures import unused_port
+from tilde_core.testing.exchange import Behavior
+from tilde_core.testing.loopback import LoopbackServer
+
+__all__ = ["SecrecyRules"]
+
+SECRET = "s3cret"
+TARGET = f"/object?X-Signature={SECRET}"
+FAILURES: dict[str, Behavior] = {
+    "hang up": behaviors.hang_up(),
+    "reset": behaviors.reset(),
+    "garbage": behaviors.garbage(),
+    "half a head": behaviors.garbage(f"HTTP/1.1 307 Status\r\nno colon\r\nLocation: {TARGET}\r\n\r\n".encode()),
+    "truncated": behaviors.truncated(b"half", 8),
+    "half a chunk": behaviors.truncated_chunk(b"half"),
+}
+
+
+class SecrecyRules(TransportRules):
+    """Rules about what is not shown."""
+
+    @pytest.fixture(autouse=True)
+    def _log_everything(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG)
+
+    def test_no_log_shows_the_query(
+        self, transport: Transport, server: LoopbackServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Neither that of the request nor that of a redirect, at any level."""
+        server.script("/object", behaviors.redirect(server.url(TARGET)))
+        headers = Headers({"Authorization": f"Bearer {SECRET}"})
+        self.get(transport, server.url(TARGET), headers=headers, presigned=True).read()
+        self.get(transport, server.url(TARGET), method="PUT", content=SECRET.encode()).close()
+        assert SECRET not in logged(caplog)
+
+    @pytest.mark.parametrize("behavior", FAILURES.values(), ids=FAILURES.keys())
+    def test_no_error_shows_the_query(
+        self, transport: Transport, server: LoopbackServer, caplog: pytest.LogCaptureFixture, behavior: Behavior
+    ) -> None:
+        """Nor does any error behind it."""
+        server.enqueue(behavior)
+        self.fail(transport, server.url(TARGET))
+        assert SECRET not in logged(caplog)
+
+    def test_no_timeout_shows_the_query(
+        self, transport: Transport, server: LoopbackServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nor does any error behind it."""
+        server.enqueue(behaviors.stall(server.gate()))
+        self.fail(transport, server.url(TARGET))
+        assert SECRET not in logged(caplog)
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "ftp://127.0.0.1", "http://me:s3cret@127.0.0.1:x"])
+    def test_no_unsent_request_shows_the_query(
+        self, transport: Transport, server: LoopbackServer, caplog: pytest.LogCaptureFixture, url: str
+    ) -> None:
+        """Nor the user info."""
+        self.fail(transport, url.format(port=unused_port()) + TARGET)
+        assert SECRET not in logged(caplog)
+
+    def fail(self, transport: Transport, url: str) -> None:
+        """Send a request that fails, and check everything that the error shows."""
+        with pytest.raises(TransportError) as caught:
+            self.get(transport, url, timeout=SHORT).read()
+        error = caught.value
+        shown = [str(error), repr(error), error.url, *traceback.format_exception(type(error), error, None)]
+        assert SECRET not in "\n".join(shown)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return every log record with everything that a handler could make of it."""
+    return "\n".join(f"{record.getMessage()} {record.__dict__!r} {record.exc_text}" for record in caplog.records)
