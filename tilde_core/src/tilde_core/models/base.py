@@ -6,6 +6,7 @@ services write `null` for an empty list or map.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Optional, TypeVar
 
 import msgspec
@@ -24,30 +25,26 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """A wire type. `null` in an `OrDefault` field becomes the field's default."""
 
     def __post_init__(self) -> None:
-        for name, default in _defaults(type(self)):
+        # Runs for every entry of a listing: nothing here that can be done once.
+        for name, default in _defaults[type(self)]:
             if getattr(self, name) is None:
                 msgspec.structs.force_setattr(self, name, default())
 
 
-_known_defaults: dict[type[Model], tuple[tuple[str, Any], ...]] = {}
+class _Defaults(dict[type[Model], tuple[tuple[str, Callable[[], Any]], ...]]):
+    """The fields of each model whose default is not `None`, each with a function that makes the default."""
+
+    def __missing__(self, kind: type[Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
+        fields = msgspec.structs.fields(kind)
+        self[kind] = tuple((f.name, _maker(f)) for f in fields if f.default is not None and not f.required)
+        return self[kind]
 
 
-def _defaults(kind: type[Model]) -> tuple[tuple[str, Any], ...]:
-    """The fields of `kind` whose default is not `None`, each with a function that makes it."""
-    if kind not in _known_defaults:
-        _known_defaults[kind] = tuple(
-            (
-                field.name,
-                field.default_factory if field.default is msgspec.NODEFAULT else _constant(field.default),
-            )
-            for field in msgspec.structs.fields(kind)
-            if field.default is not None and not field.required
-        )
-    return _known_defaults[kind]
+_defaults = _Defaults()
 
 
-def _constant(value: Any) -> Any:
-    return lambda: value
+def _maker(field: msgspec.structs.FieldInfo) -> Callable[[], Any]:
+    return field.default_factory if field.default is msgspec.NODEFAULT else lambda: field.default
 
 
 class PageInfo(msgspec.Struct, frozen=True):

@@ -49,17 +49,17 @@ class EntryRecord(Model, frozen=True, kw_only=True):
     entry: OrDefault[Entry] = msgspec.field(default_factory=Entry)
 
 
-class ListingEntry(Model, frozen=True, kw_only=True):
+class ListingEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a listing or a diff.
 
     `type` is `"object"` or, with a delimiter, `"prefix"`; a prefix has no `entry`. In a diff, `status` is `"added"`,
-    `"modified"` or `"removed"`; elsewhere it is `""`.
+    `"modified"` or `"removed"`; elsewhere it is `None`.
     """
 
     path: str
-    type: OrDefault[str] = "object"
+    type: str
     entry: Entry | None = None
-    status: OrDefault[str] = ""
+    status: str | None = None
 
 
 class ObjectMetadata(Model, frozen=True, kw_only=True):

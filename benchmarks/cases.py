@@ -1,0 +1,180 @@
+"""What is measured. Each case does one thing with the SDK, then the same with a bare client."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+from embedded import SIZE, Place
+
+__all__ = ["CASES", "Case"]
+
+Measure = Callable[[Place], float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`ours` and `bare` return what they took; `unit` is `"s"` or `"MiB"`."""
+
+    title: str
+    ours: Measure
+    bare: Measure
+    unit: str = "s"
+
+    def pair(self, place: Place) -> tuple[float, float]:
+        return self.ours(place), self.bare(place)
+
+    def show(self, figure: float) -> str:
+        return f"{figure:.1f} MiB" if self.unit == "MiB" else f"{figure * 1000:.1f} ms"
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def in_new_process(code: str, *arguments: str) -> float:
+    """Run code that prints one figure, in an interpreter of its own."""
+    answer = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
+    return float(answer.stdout)
+
+
+def import_time(statement: str) -> Measure:
+    code = f"import time\nstarted = time.perf_counter()\n{statement}\nprint(time.perf_counter() - started)"
+    return lambda place: in_new_process(code)
+
+
+CALLS = 200
+
+
+def small_calls_ours(place: Place) -> float:
+    with place.client() as client:
+        commits = client.repository("bench/many").commits
+        commits.get(place.commit_id)
+        return timed(lambda: [commits.get(place.commit_id) for _ in range(CALLS)]) / CALLS
+
+
+def small_calls_bare(place: Place) -> float:
+    with bare_client(place) as client:
+        url = place.url(f"/commits/{place.commit_id}")
+        client.get(url)
+        return timed(lambda: [client.get(url).raise_for_status().json() for _ in range(CALLS)]) / CALLS
+
+
+def listing_ours(place: Place) -> float:
+    with place.client() as client:
+        commit = client.repository("bench/many").commits.get(place.commit_id)
+        return timed(lambda: sum(1 for _ in commit.objects.list(page_size=1000)))
+
+
+def listing_bare(place: Place) -> float:
+    with bare_client(place) as client:
+        client.get(place.url(f"/commits/{place.commit_id}"))
+        return timed(lambda: walk_bare(client, place))
+
+
+def walk_bare(client: httpx.Client, place: Place) -> int:
+    count, query = 0, {"ref": place.commit_id, "amount": "1000"}
+    while True:
+        page = json.loads(client.get(place.url("/objects"), params=query).raise_for_status().content)
+        count += len(page["results"])
+        if not page["pagination"]["has_more"]:
+            return count
+        query["after"] = page["pagination"]["next_offset"]
+
+
+def download_ours(place: Place) -> float:
+    with place.client() as client:
+        objects = client.repository("bench/many").commits.get(place.commit_id).objects
+
+        def read() -> int:
+            with objects.get("large.bin", cache=False) as file:
+                return sum(len(chunk) for chunk in file.iter_bytes(chunk_size=1 << 16))
+
+        return timed(read)
+
+
+def download_bare(place: Place) -> float:
+    with bare_client(place) as client:
+        client.get(place.url(f"/commits/{place.commit_id}"))
+
+        def read() -> int:
+            target = client.get(place.url("/object"), params={"ref": place.commit_id, "path": "large.bin"})
+            with httpx.Client(trust_env=False) as store, store.stream("GET", target.headers["location"]) as answer:
+                return sum(len(chunk) for chunk in answer.iter_bytes(chunk_size=1 << 16))
+
+        return timed(read)
+
+
+def upload_ours(place: Place) -> float:
+    with place.client() as client:
+        session = client.repository("bench/many").session()
+        took = timed(lambda: session.objects.put("new.bin", bytes(SIZE)))
+        session.rollback()
+        return took
+
+
+def upload_bare(place: Place) -> float:
+    with bare_client(place) as client, httpx.Client(trust_env=False) as store:
+        session = client.post(place.url("/sessions")).json()["session_id"]
+        query = {"session_id": session, "path": "new.bin"}
+
+        def write() -> None:
+            staged = client.put(place.url("/object"), params=query).json()
+            store.put(staged["upload_url"], content=bytes(SIZE)).raise_for_status()
+            body = {"upload_token": staged["upload_token"], "size_bytes": SIZE}
+            client.post(place.url("/object/finalize"), params=query, json=body).raise_for_status()
+
+        took = timed(write)
+        client.delete(place.url(f"/sessions/{session}"))
+        return took
+
+
+def bare_client(place: Place) -> httpx.Client:
+    return httpx.Client(headers={"Authorization": f"Bearer {place.api_key}"}, trust_env=False)
+
+
+MEMORY = """
+import resource, sys
+import tilde
+from pathlib import Path
+endpoint, key, path = sys.argv[1:]
+client = tilde.Client(api_key=key, endpoint_url=endpoint, transport="httpx")
+session = client.repository("bench/many").session()
+session.objects.put("big.bin", Path(path))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+session.rollback()
+"""
+
+
+def upload_memory(mebibytes: int) -> Measure:
+    """The peak of the memory of a process that uploads a file of that size in parts."""
+
+    def measure(place: Place) -> float:
+        with tempfile.NamedTemporaryFile() as file:
+            file.truncate(mebibytes * 1024 * 1024)
+            return in_new_process(MEMORY, place.endpoint_url, place.api_key, file.name)
+
+    return measure
+
+
+CASES = {
+    "import": Case("import tilde / import httpx", import_time("import tilde"), import_time("import httpx")),
+    "client": Case(
+        "import tilde, Client() / httpx, Client()",
+        import_time("import tilde; tilde.Client(api_key='k')"),
+        import_time("import httpx; httpx.Client()"),
+    ),
+    "call": Case("one small call / httpx and json", small_calls_ours, small_calls_bare),
+    "list": Case("list all entries / httpx and json", listing_ours, listing_bare),
+    "download": Case("download 48 MiB / httpx", download_ours, download_bare),
+    "upload": Case("upload 48 MiB with MD5 / httpx without", upload_ours, upload_bare),
+    "memory": Case("peak memory, upload 512 MiB / 128 MiB", upload_memory(512), upload_memory(128), unit="MiB"),
+}
