@@ -54,7 +54,10 @@ class Service:
             return answer(200, {"results": self.log})
         if path == "/diff":
             paths = self.diffs[query["right"][0]]
-            return answer(200, {"results": [{"path": p, "type": "object", "status": "added"} for p in paths]})
+            entry = {"e_tag": query["right"][0].replace("mine", "e1")}
+            return answer(
+                200, {"results": [{"path": p, "type": "object", "status": "added", "entry": entry} for p in paths]}
+            )
         raise AssertionError(request)
 
     def applied(
@@ -161,16 +164,19 @@ class TestLostAnswer:
         with pytest.raises(OutcomeUnknownError):
             service.session().commit("m", metadata={"a": "1"})
 
-    def test_a_commit_of_another_session_with_the_same_message_is_told_apart(self, service: Service) -> None:
+    @pytest.mark.parametrize("their_path", ["a.csv", "b.csv"])
+    def test_a_commit_of_another_session_with_the_same_message_is_told_apart(
+        self, service: Service, their_path: str
+    ) -> None:
         def commit() -> Response:
             service.applied("mine", then=committed)
             service.applied("theirs", then=committed)
-            service.diffs["theirs"] = ["b.csv"]
+            service.diffs["theirs"] = [their_path]
             return lost()
 
         service.on_commit = [commit]
         session = service.session()
-        session._staged("a.csv")
+        session._note_staged("a.csv", "e1")
         assert session.commit("m") == "mine"
 
     def test_two_that_cannot_be_told_apart_are_not_guessed(self, service: Service) -> None:

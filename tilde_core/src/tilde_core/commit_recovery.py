@@ -7,6 +7,7 @@ searched for it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,19 @@ from tilde_core.serialization import encode_json
 if TYPE_CHECKING:
     from tilde_core.resources.sessions import Session
 
-__all__ = ["CommitRecovery"]
+__all__ = ["CommitRecovery", "Staged"]
 
 _MOST_COMMITS = 1000
 # How far the service's clock may be off from this machine's, where its time is not known.
 _CLOCK_ALLOWANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """One change of a session: a path, and the ETag that it was given (`""` if that is not known)."""
+
+    path: str
+    etag: str
 
 
 class CommitRecovery:
@@ -34,7 +43,7 @@ class CommitRecovery:
         message: str,
         metadata: dict[str, str],
         opened: datetime | None,
-        staged: str | None,
+        staged: Staged | None,
     ) -> None:
         self._session = session
         self._message = message
@@ -76,9 +85,13 @@ class CommitRecovery:
         return found
 
     def _holds_staged(self, commit: Commit) -> bool:
-        if self._staged is None:
+        staged = self._staged
+        if staged is None:
             return True
-        return any(entry.path == self._staged for entry in commit.diff(prefix=self._staged, amount=1))
+        change = commit.diff(prefix=staged.path, amount=1).first()
+        if change is None or change.path != staged.path:
+            return False
+        return not staged.etag or change.entry is None or change.entry.e_tag == staged.etag
 
     def _unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tilde_core.approval import wait_until_reviewed
-from tilde_core.commit_recovery import CommitRecovery
+from tilde_core.commit_recovery import CommitRecovery, Staged
 from tilde_core.exceptions import OutcomeUnknownError, SessionClosedError, TildeError
 from tilde_core.models.commits import CommitResult
 from tilde_core.models.objects import EntryRecord
@@ -62,7 +62,7 @@ class Session(RepositoryResource):
         super().__init__(client, organization, repository)
         self._session_id = checked_segment("session id", session_id)
         self._opened = opened  # by the service's clock; None for a session that was opened elsewhere
-        self._last_staged: str | None = None
+        self._last_staged: Staged | None = None
         self._ended = ""
         self._may_be_committed = False
 
@@ -168,9 +168,9 @@ class Session(RepositoryResource):
                 operation=operation,
             )
 
-    def _staged(self, path: str) -> None:
-        """Remember a path that was staged here: it tells this session's commit from others with the same message."""
-        self._last_staged = path
+    def _note_staged(self, path: str, etag: str = "") -> None:
+        """Remember what was staged here: it tells this session's commit from others with the same message."""
+        self._last_staged = Staged(path, etag)
 
     def __enter__(self) -> Session:
         return self
