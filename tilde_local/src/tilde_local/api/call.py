@@ -1,0 +1,121 @@
+"""One authenticated API call: its path, query and body, read strictly."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.responses import Response
+
+from tilde_local.errors import BadRequest
+from tilde_local.services import Services
+from tilde_local.store import organizations, repositories
+from tilde_local.store.records import Organization, Repository, User
+
+__all__ = ["MAX_AMOUNT", "Call", "Endpoint", "Query", "json_response", "page_of"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MAX_AMOUNT = 1000
+DEFAULT_AMOUNT = 100
+_AT = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$\.?(?P<field>[^`]*)`)?")
+_MISSING = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>[^`]*)`")
+
+
+class Query:
+    """The query parameters. Unknown ones are ignored, repeated and undecodable ones refused with a 400."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._values: dict[str, str] = {}
+        try:
+            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+        except ValueError as error:
+            raise BadRequest("the query is not percent-encoded UTF-8") from error
+        for name, value in pairs:
+            if name in self._values:
+                raise BadRequest(f"{name}: given more than once")
+            self._values[name] = value
+
+    def text(self, name: str) -> str:
+        """The parameter, or an empty string if it is absent."""
+        return self._values.get(name, "")
+
+    def required(self, name: str) -> str:
+        """The parameter. Raises BadRequest if it is absent."""
+        if name not in self._values:
+            raise BadRequest(f"{name}: a required query parameter is missing")
+        return self._values[name]
+
+    def number(self, name: str, default: int, highest: int) -> int:
+        """The parameter as an integer from 1 to `highest`. Raises BadRequest."""
+        text = self._values.get(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= highest:
+            raise BadRequest(f"{name}: expected an integer from 1 to {highest}, got {text!r}")
+        return int(text)
+
+    def amount(self, default: int = DEFAULT_AMOUNT) -> int:
+        """How many results a page shall have."""
+        return self.number("amount", default, MAX_AMOUNT)
+
+
+class Call(NamedTuple):
+    """What an endpoint gets. `origin` is the server's own address as the client wrote it."""
+
+    services: Services
+    user: User
+    params: Mapping[str, str]
+    query: Query
+    body: bytes
+    origin: str
+
+    def json(self, shape: type[T]) -> T:
+        """The body as `shape`. Raises BadRequest that names the field which is wrong."""
+        if not self.body:
+            raise BadRequest("a JSON body is required")
+        try:
+            return msgspec.json.decode(self.body, type=shape)
+        except msgspec.ValidationError as error:
+            raise BadRequest(_explain(str(error)), code="invalid_field") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequest(f"the body is not JSON: {error}", code="malformed_json") from error
+
+    def organization(self, db: sqlite3.Connection) -> Organization:
+        """The organization in the path. Raises NotFound."""
+        return organizations.find(db, self.params["organization"], self.user)
+
+    def repository(self, db: sqlite3.Connection) -> Repository:
+        """The repository in the path. Raises NotFound."""
+        return repositories.find(db, self.params["organization"], self.params["repository"], self.user)
+
+
+Endpoint = Callable[[Call], Response]
+
+
+def _explain(message: str) -> str:
+    """A message of msgspec with the field in front: `retention_days: expected int, got str`."""
+    found = _AT.fullmatch(message)
+    what, field = (found["what"], found["field"] or "") if found else (message, "")
+    if missing := _MISSING.fullmatch(what):
+        name = ".".join(part for part in (field, missing["name"]) if part)
+        return f"{name}: {'required, but missing' if 'missing' in missing['what'] else 'no such field'}"
+    text = what.replace("`", "")
+    return f"{field or 'body'}: {text[:1].lower()}{text[1:]}"
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """`value` as JSON."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def page_of(rows: list[R], amount: int, render: Callable[[R], Any], cursor: Callable[[R], str]) -> Response:
+    """A page of `amount` results out of up to one more, which only tells that there is a next page."""
+    shown = rows[:amount]
+    pagination: dict[str, Any] = {"has_more": len(rows) > amount, "max_per_page": MAX_AMOUNT}
+    if len(rows) > amount:
+        pagination["next_offset"] = cursor(shown[-1])
+    return json_response({"results": [render(row) for row in shown], "pagination": pagination})

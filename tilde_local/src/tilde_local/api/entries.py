@@ -1,0 +1,79 @@
+"""Entries as JSON, and which state of a repository a read means."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from tilde_local.api.call import Call
+from tilde_local.errors import BadRequest
+from tilde_local.objects import unquoted
+from tilde_local.store import commits, sessions
+from tilde_local.store.diffs import Difference
+from tilde_local.store.listing import Listed
+from tilde_local.store.records import Entry, Repository, View
+
+__all__ = ["render_difference", "render_listed", "render_record", "view_of"]
+
+_ABSENT = msgspec.UNSET
+
+
+class EntryJson(msgspec.Struct):
+    """What a path holds."""
+
+    last_modified: str
+    size: int
+    e_tag: str
+    content_type: str
+    metadata: msgspec.Raw | msgspec.UnsetType = _ABSENT
+
+
+class RecordJson(msgspec.Struct):
+    """A staged change."""
+
+    path: str
+    entry: EntryJson | msgspec.UnsetType = _ABSENT
+
+
+class ListingJson(msgspec.Struct):
+    """A result of a listing or a diff."""
+
+    path: str
+    type: str
+    entry: EntryJson | msgspec.UnsetType = _ABSENT
+    status: str | msgspec.UnsetType = _ABSENT
+
+
+def _render(entry: Entry | None) -> EntryJson | msgspec.UnsetType:
+    if entry is None:
+        return _ABSENT
+    metadata = msgspec.Raw(entry.metadata.encode()) if entry.metadata else _ABSENT
+    return EntryJson(entry.modified, entry.size, unquoted(entry.etag), entry.content_type, metadata)
+
+
+def render_record(change: tuple[str, Entry | None]) -> RecordJson:
+    """A staged change as an EntryRecord."""
+    return RecordJson(change[0], _render(change[1]))
+
+
+def render_listed(listed: Listed) -> ListingJson:
+    """A result of a listing as a ListingEntry."""
+    return ListingJson(listed.path, "prefix" if listed.entry is None else "object", _render(listed.entry))
+
+
+def render_difference(found: Difference) -> ListingJson:
+    """A result of a diff as a ListingEntry."""
+    kind = "prefix" if found.entry is None else "object"
+    return ListingJson(found.path, kind, _render(found.entry), found.status)
+
+
+def view_of(call: Call, db: sqlite3.Connection, repository: Repository) -> View:
+    """What `session_id` or `ref` names, by default the newest commit. Raises BadRequest if both are given."""
+    session_id, ref = call.query.text("session_id"), call.query.text("ref")
+    if session_id and ref:
+        raise BadRequest("session_id and ref exclude each other: give one of them")
+    if session_id:
+        return sessions.view_of(sessions.find(db, repository, session_id), repository)
+    seq = commits.require(db, repository, ref, call.services.clock()).seq if ref else repository.head
+    return View(repository.key, seq, repository.head)

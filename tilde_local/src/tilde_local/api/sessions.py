@@ -1,0 +1,68 @@
+"""/organizations/{organization}/repositories/{repository}/sessions and /changes"""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from tilde_local.api.call import Call, json_response, page_of
+from tilde_local.api.entries import render_record
+from tilde_local.errors import BadRequest, NotFound
+from tilde_local.store import committing, sessions
+from tilde_local.store.listing import start_of
+from tilde_local.store.paths import prefix_end
+
+__all__ = ["check_approval", "commit", "create", "list_changes", "rollback"]
+
+
+class CommitSession(msgspec.Struct):
+    """The body of POST /sessions/{session_id}."""
+
+    message: str
+    metadata: dict[str, str] = {}
+
+
+def create(call: Call) -> Response:
+    """POST /sessions: open a session on the newest commit."""
+    with call.services.database.write() as db:
+        session = sessions.create(db, call.repository(db), call.user, call.services.now())
+    return json_response({"session_id": session.id}, 201)
+
+
+def commit(call: Call) -> Response:
+    """POST /sessions/{session_id}: durable when it answers."""
+    body = call.json(CommitSession)
+    if not body.message.strip():
+        raise BadRequest("message: cannot be empty", code="invalid_field")
+    with call.services.database.write() as db:
+        repository = call.repository(db)
+        session = sessions.find(db, repository, call.params["session_id"])
+        commit_id = committing.commit(
+            db, repository, session, call.user, body.message, body.metadata, call.services.now()
+        )
+    return json_response({"commit_id": commit_id})
+
+
+def rollback(call: Call) -> Response:
+    """DELETE /sessions/{session_id}"""
+    with call.services.database.write() as db:
+        session = sessions.find(db, call.repository(db), call.params["session_id"])
+        sessions.close(db, session, None)
+    return Response(status_code=204)
+
+
+def check_approval(call: Call) -> Response:
+    """HEAD /sessions/{session_id}/approve: this server never asks for approval, so nothing is ever pending."""
+    with call.services.database.read() as db:
+        call.repository(db)
+    raise NotFound(f"session {call.params['session_id']!r} is not pending approval")
+
+
+def list_changes(call: Call) -> Response:
+    """GET /changes: what the session staged; a removal has no `entry`."""
+    amount, prefix = call.query.amount(), call.query.text("prefix")
+    low = start_of(prefix, call.query.text("after"), "")
+    with call.services.database.read() as db:
+        session = sessions.find(db, call.repository(db), call.query.required("session_id"))
+        found = list(sessions.staged(db, session, low, prefix_end(prefix), amount + 1))
+    return page_of(found, amount, render_record, lambda change: change[0])

@@ -1,0 +1,39 @@
+"""The ASGI application: the API, the object store, and the guard in front of both."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tilde_local.api.routes import API_ROOT, ROUTES, ApiRoute
+from tilde_local.errors import ApiError, error_response
+from tilde_local.guard import Guard, request_id_of
+from tilde_local.services import Services
+from tilde_local.store_routes import StoreRoute, download, upload, upload_part
+
+__all__ = ["build_app"]
+
+
+def build_app(services: Services) -> Starlette:
+    """The application over `services`; it opens and closes nothing."""
+    routes = [Route(API_ROOT + path, ApiRoute(services, methods)) for path, methods in ROUTES.items()]
+    routes += [
+        Route("/store/uploads/{upload}", StoreRoute(services, "PUT", upload)),
+        Route("/store/uploads/{upload}/parts/{number:int}", StoreRoute(services, "PUT", upload_part)),
+        Route("/store/objects/{digest}", StoreRoute(services, "GET", download)),
+    ]
+    app = Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers={Exception: _answer_bug})
+    app.router.redirect_slashes = False
+    app.router.default = ApiRoute(services, {})
+    return app
+
+
+async def _answer_bug(request: Request, error: Exception) -> Response:
+    """The answer to an exception that nothing expected; uvicorn writes its traceback to the log."""
+    request_id = request_id_of(request.scope)
+    response = error_response(ApiError("the server failed on this request; its log says why"), request_id)
+    response.headers["X-Request-Id"] = request_id
+    return response

@@ -1,0 +1,25 @@
+"""What every request handler needs, made once a server."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tilde_local.blobs import Blobs
+from tilde_local.clock import Clock, stamp
+from tilde_local.database import Database
+from tilde_local.signing import Signer
+
+__all__ = ["Services"]
+
+
+class Services(NamedTuple):
+    """The open parts of one data directory, and the clock they go by."""
+
+    database: Database
+    blobs: Blobs
+    signer: Signer
+    clock: Clock
+
+    def now(self) -> str:
+        """The current time as it is stored."""
+        return stamp(self.clock())
