@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
 
+from support import INSTALLED_TRANSPORTS
 from tilde import Client
 from tilde.models import Repository
 from tilde_local import Server
 
-TRANSPORTS = [name for name in ("httpx", "requests") if find_spec(f"tilde_transport_{name}")]
 _numbers = itertools.count(1)
 
 
@@ -22,7 +21,7 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(params=TRANSPORTS)
+@pytest.fixture(params=INSTALLED_TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

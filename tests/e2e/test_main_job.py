@@ -32,7 +32,7 @@ def put_and_commit(repo: Repository, message: str, **files: str) -> str:
     return commit_id
 
 
-def changes(commit: Commit) -> list[tuple[str, str]]:
+def changes(commit: Commit) -> list[tuple[str | None, str]]:
     return [(entry.status, entry.path) for entry in commit.diff()]
 
 

@@ -1,0 +1,1 @@
+"""Moving objects: uploads in one piece or in parts, and downloads that survive a broken connection."""
