@@ -134,8 +134,7 @@ class HookLayer:
                 continue
             if not isinstance(offer, kind):
                 raise PluginError(
-                    f"plugin {info.name} ({info.distribution} {info.version}): {hook} answered "
-                    f"{type(offer).__name__} instead of {kind.__name__}"
+                    f"plugin {info.label}: {hook} answered {type(offer).__name__} instead of {kind.__name__}"
                 )
             offers.append(_Offered(offer, info))
         _refuse_duplicates(hook, offers)
@@ -188,9 +187,7 @@ def _guarded(call: Callable[..., Any], info: PluginInfo, what: str, *args: objec
     except TildeError:
         raise
     except Exception as error:
-        raise PluginError(
-            f"plugin {info.name} ({info.distribution} {info.version}) failed in {what}: {type(error).__name__}: {error}"
-        ) from error
+        raise PluginError(f"plugin {info.label} failed in {what}: {type(error).__name__}: {error}") from error
 
 
 def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT | None:
@@ -198,8 +195,8 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
     opened = _guarded(offered.offer.open, info, f"open of {offered.offer.name!r}", settings)
     if opened is not None and not isinstance(opened, kind):
         raise PluginError(
-            f"plugin {info.name} ({info.distribution} {info.version}): open of {offered.offer.name!r} answered "
-            f"{type(opened).__name__}, which is not a {kind.__name__}"
+            f"plugin {info.label}: open of {offered.offer.name!r} answered {type(opened).__name__}, "
+            f"which is not a {kind.__name__}"
         )
     return opened
 
@@ -208,7 +205,7 @@ def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> Open
     opened = _open_optional(offered, settings, kind)
     if opened is None:
         raise PluginError(
-            f"plugin {offered.plugin.name} ({offered.plugin.distribution} {offered.plugin.version}): open of "
-            f"{offered.offer.name!r} answered None; it must answer a {kind.__name__} or raise"
+            f"plugin {offered.plugin.label}: open of {offered.offer.name!r} answered None; "
+            f"it must answer a {kind.__name__} or raise"
         )
     return opened

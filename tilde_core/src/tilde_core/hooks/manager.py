@@ -34,8 +34,13 @@ class PluginInfo:
     hooks: tuple[str, ...]
     status: str
 
+    @property
+    def label(self) -> str:
+        """The name and where it comes from, for messages."""
+        return f"{self.name} ({f'{self.distribution} {self.version}'.strip()})"
+
     def __str__(self) -> str:
-        return f"{self.name} ({self.distribution} {self.version}): {self.status}"
+        return f"{self.label}: {self.status}"
 
 
 @dataclass(frozen=True, slots=True)
