@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from importlib import metadata
 from typing import Any
 
 from tilde_core.client import Client
@@ -11,7 +12,11 @@ from tilde_core.http import Request, Response
 from tilde_core.runtime import Clock
 from tilde_core.testing import FakeTransport
 
-__all__ = ["FakeClock", "answer", "fake_client"]
+__all__ = ["INSTALLED_TRANSPORTS", "FakeClock", "answer", "fake_client"]
+
+# Not by looking for the modules: the folders of their tests have the same names.
+_DISTRIBUTIONS = {distribution.metadata["Name"] for distribution in metadata.distributions()}
+INSTALLED_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{name}" in _DISTRIBUTIONS]
 
 Answers = Iterable[Response | Exception] | Callable[[Request], Response]
 

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 
 import pytest
 
+from support import INSTALLED_TRANSPORTS
 from tilde import Client
 from tilde.exceptions import ConfigurationError
 from tilde_local import Server
 
 RANKED = ("httpx", "requests")
-INSTALLED = [name for name in RANKED if find_spec(f"tilde_transport_{name}")]
 
 
 def test_our_distributions_come_from_the_checkout() -> None:
@@ -26,17 +26,17 @@ def test_our_distributions_come_from_the_checkout() -> None:
 
 
 def test_each_transport_brings_its_own_library_only() -> None:
-    assert [name for name in RANKED if find_spec(name)] == INSTALLED
+    assert [name for name in RANKED if find_spec(name)] == INSTALLED_TRANSPORTS
 
 
 def test_each_is_found_by_its_entry_point() -> None:
     found = [info.name for info in Client().describe_plugins() if "tilde_transport" in info.hooks]
-    assert sorted(found) == INSTALLED
+    assert sorted(found) == INSTALLED_TRANSPORTS
 
 
 def test_the_one_that_is_there_does_the_job_unasked() -> None:
     with Server() as server, Client(api_key=server.api_key, endpoint_url=server.endpoint_url) as client:
-        if not INSTALLED:
+        if not INSTALLED_TRANSPORTS:
             with pytest.raises(ConfigurationError, match="install tilde-transport-httpx"):
                 client.organizations.create("alone")
             return
@@ -48,7 +48,7 @@ def test_the_one_that_is_there_does_the_job_unasked() -> None:
         assert commit is not None
         with commit.objects.get("a.txt") as file:
             assert file.read() == b"alone"
-        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{INSTALLED[0]}.transport"
+        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{INSTALLED_TRANSPORTS[0]}.transport"
 
 
 @pytest.mark.parametrize("name", RANKED)
@@ -57,7 +57,7 @@ def test_a_choice_by_argument_and_by_environment(name: str, by: str, monkeypatch
     if by == "environment":
         monkeypatch.setenv("TILDE_TRANSPORT", name)
     argument = name if by == "argument" else None
-    if name not in INSTALLED:
+    if name not in INSTALLED_TRANSPORTS:
         with pytest.raises(ConfigurationError, match=f"no transport named '{name}'"):
             Client(api_key="k", transport=argument)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
@@ -163,3 +164,16 @@ def test_import_reads_nothing_and_loads_nothing_heavy(no_settings: Path) -> None
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_what_nobody_closed_is_closed_with_the_last_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = FakeTransport([answer(200, ORG)])
+    client = Client(api_key="k")
+    monkeypatch.setattr(client._runtime.hooks, "open_transport", lambda *args: transport)
+    organization = client.organizations.get("x")
+    del client
+    gc.collect()
+    assert not transport.closed  # the organization still uses it
+    del organization
+    gc.collect()
+    assert transport.closed

@@ -179,6 +179,13 @@ class TestLostAnswer:
         session._note_staged("a.csv", "e1")
         assert session.commit("m") == "mine"
 
+    def test_what_was_staged_and_deleted_again_is_not_looked_for(self, service: Service) -> None:
+        service.on_commit = [lambda: service.applied(then=lost)]
+        session = service.session()
+        session._note_staged("gone.csv", "e1")
+        session._note_deleted(["other.csv", "gone.csv"])
+        assert session.commit("m") == "c9"
+
     def test_two_that_cannot_be_told_apart_are_not_guessed(self, service: Service) -> None:
         service.on_commit = [lambda: service.applied("c8", then=lambda: service.applied("c9", then=lost))]
         with pytest.raises(OutcomeUnknownError, match="the log has 2 such commits"):

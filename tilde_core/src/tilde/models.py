@@ -16,11 +16,13 @@ from tilde_core.models.organizations import Member
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.members import Members
-from tilde_core.resources.objects import CommitObjects, SessionObjects
+from tilde_core.resources.objects import CommitObjects, ReadableObjects, SessionObjects
 from tilde_core.resources.organizations import Organization, Organizations
 from tilde_core.resources.repositories import Repositories, Repository
 from tilde_core.resources.sessions import Session
 from tilde_core.transfer.download import ObjectReader
+from tilde_core.transfer.sources import ObjectData
+from tilde_core.transfer.writer import ObjectWriter, TextObjectWriter
 
 __all__ = [
     "Commit",
@@ -34,17 +36,21 @@ __all__ = [
     "ListingEntry",
     "Member",
     "Members",
+    "ObjectData",
     "ObjectMetadata",
     "ObjectReader",
+    "ObjectWriter",
     "Organization",
     "Organizations",
     "PaginatedIterator",
     "PluginInfo",
     "PutObjectResult",
+    "ReadableObjects",
     "Repositories",
     "Repository",
     "Session",
     "SessionObjects",
     "Setting",
     "SourceMetadata",
+    "TextObjectWriter",
 ]

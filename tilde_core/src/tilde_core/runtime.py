@@ -44,7 +44,12 @@ class Runtime:
         self.given_transport: Transport | None = transport
         self.clock: Clock = clock or Clock()
         self.hooks: HookLayer = HookLayer(plugins, config.disabled_plugins.value)
+        self.has_multipart: bool = True  # until the service says otherwise
         self._check_choices()
+        # Closed at the end of the process or with the last handle, if nobody does it. It must not refer to this object.
+        self._opened: list[Transport] = []
+        weakref.finalize(self, _close_all, self._opened)
+        self._left_to_parent: list[Transport] = []
         self._start()
         _runtimes.add(self)
 
@@ -53,7 +58,6 @@ class Runtime:
         self._closed = False
         self._transport: Transport | None = None
         self._credentials: CredentialProvider | None = None
-        self._left_to_parent: list[Transport] = getattr(self, "_left_to_parent", [])
 
     def _check_choices(self) -> None:
         if self.given_transport is None and self.config.transport.value is not None:
@@ -71,10 +75,13 @@ class Runtime:
             if self._closed:
                 raise ConfigurationError("the client is closed; make a new one")
             if self._transport is None:
-                self._transport = self.given_transport or self.hooks.open_transport(
-                    self.config.transport.value, TransportSettings()
-                )
+                self._transport = self.given_transport or self._open_chosen()
             return self._transport
+
+    def _open_chosen(self) -> Transport:
+        transport = self.hooks.open_transport(self.config.transport.value, TransportSettings())
+        self._opened.append(transport)
+        return transport
 
     def credentials(self) -> CredentialProvider:
         """Return the credential provider. Raises `ConfigurationError` if there is none, saying where it was looked
@@ -105,6 +112,7 @@ class Runtime:
         with self._lock:
             self._closed = True
             transport, self._transport = self._transport, None
+            self._opened.clear()
         if transport is not None:
             transport.close()
 
@@ -116,8 +124,14 @@ class Runtime:
         inherited, closed = self._transport, self._closed
         self._start()
         self._closed = closed
+        self._opened.clear()
         if inherited is not None:
             self._left_to_parent.append(inherited)
+
+
+def _close_all(transports: list[Transport]) -> None:
+    while transports:
+        transports.pop().close()
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()

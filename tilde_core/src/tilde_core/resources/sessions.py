@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -171,6 +171,11 @@ class Session(RepositoryResource):
     def _note_staged(self, path: str, etag: str = "") -> None:
         """Remember what was staged here: it tells this session's commit from others with the same message."""
         self._last_staged = Staged(path, etag)
+
+    def _note_deleted(self, paths: Sequence[str]) -> None:
+        """What was staged and then deleted again tells nothing: the commit may not show it."""
+        if self._last_staged is not None and self._last_staged.path in paths:
+            self._last_staged = None
 
     def __enter__(self) -> Session:
         return self
