@@ -1,0 +1,93 @@
+"""What the documents enumerate is what there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("tilde_local.server")
+
+import tilde.exceptions
+from docs.blocks import DOCUMENTS, ROOT
+from tilde_core.hooks import spec
+
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+
+
+def table_rows(document: str, heading: str) -> Iterator[list[str]]:
+    """The cells of the tables below a heading, without their head lines."""
+    section = document.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert section, heading
+    for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
+        for line in table.splitlines()[2:]:
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+@pytest.mark.parametrize("name", ["architecture", "plugins"])
+def test_every_hook_is_in_the_table_and_no_other(name: str) -> None:
+    document = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(tilde_\w+)\(", document, re.MULTILINE))
+    assert documented == {hook for hook in vars(spec) if hook.startswith("tilde_")}
+
+
+def test_every_error_is_in_the_table() -> None:
+    documented = [error for row in table_rows(GUIDE, "Errors") for error in quoted(row[0])]
+    assert sorted([*documented, "TildeError"]) == sorted(tilde.exceptions.__all__)
+
+
+def test_every_environment_variable_is_in_the_table() -> None:
+    config = (ROOT / "tilde_core/src/tilde_core/config.py").read_text(encoding="utf-8")
+    documented = {name for row in table_rows(GUIDE, "Settings") for name in quoted(row[2])}
+    assert documented == set(re.findall(r'"(TILDE_\w+)"', config))
+
+
+def requirements(text: str, *keys: str) -> set[str]:
+    """The names in the lists of these keys of a pyproject.toml, but for the project's own distributions."""
+    lists = [re.search(rf"^{key} = (\[.*\])$", text, re.MULTILINE) for key in keys]
+    entries = [entry for match in lists if match for entry in yaml.safe_load(match[1]) if isinstance(entry, str)]
+    names = {re.split(r"[^\w-]", entry)[0] for entry in entries}
+    return {name for name in names if not name.startswith("tilde-")}
+
+
+def test_every_dependency_has_a_reason() -> None:
+    packages = set.union(
+        *(
+            requirements(file.read_text(encoding="utf-8"), "dependencies", "testing", "requires")
+            for file in ROOT.glob("tilde_*/pyproject.toml")
+        )
+    )
+    tools = requirements((ROOT / "pyproject.toml").read_text(encoding="utf-8"), "test", "dev")
+    documented = {name for row in table_rows(ARCHITECTURE, "Dependencies") for name in quoted(" ".join(row[:-1]))}
+    assert {name for name in documented if not name.startswith("tilde-")} == packages | tools | {"uv"}
+
+
+def test_every_folder_in_the_table_is_there() -> None:
+    rows = [quoted(row[0]) for row in table_rows(ARCHITECTURE, "Folders")]
+    core = ROOT / "tilde_core/src/tilde_core"
+    names = [name.strip() for row in rows for name in row]
+    assert [name for name in names if not (ROOT / name).exists() and not (core / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_of_ours_is_installed_by_name(document: Path) -> None:
+    """In registries, these names belong to others."""
+    text = document.read_text(encoding="utf-8")
+    assert re.findall(r"(?:pip install|uv add|uv pip install)[^\n`]*[ \"']tilde[-_]\w+[^\n`]*", text) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_to_headings_lead_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text):
+        linked = document.parent / target if target else document
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
