@@ -89,7 +89,8 @@ def test_an_ambiguous_abbreviation_is_refused(timed_repo: Repo, refused: Callabl
         repo.commit({"a": b"2"})
         with server.services.database.write() as db:
             db.execute("UPDATE commits SET id = ? WHERE seq = 1", (first,))
-            db.execute("UPDATE commits SET id = ? WHERE seq = 2", (first[:10] + "0" * 54,))
+            other_digit = "1" if first[10] == "0" else "0"
+            db.execute("UPDATE commits SET id = ? WHERE seq = 2", (first[:10] + other_digit * 54,))
         refused(repo.get(f"/commits/{first[:10]}"), 400, "ambiguous", code="ambiguous_ref")
         assert repo.get(f"/commits/{first[:11]}").json["id"] == first
         other.close()

@@ -1,0 +1,44 @@
+"""Every code block of the page's sections that the SDK covers today, as it stands, over each transport."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("tilde_local.server")
+
+from specification import collection_cases, commit_cases, configuration_cases, object_cases, session_cases
+from specification.world import CASES, SNIPPETS, Case, World
+
+pytestmark = pytest.mark.skipif(
+    not SNIPPETS.is_dir(), reason=f"the specification's snippets are not beside this checkout ({SNIPPETS})"
+)
+
+MODULES = (collection_cases, commit_cases, configuration_cases, object_cases, session_cases)
+SECTIONS = {
+    "Configuration",
+    "Pagination",
+    "Repositories",
+    "Sessions (Advanced)",
+    "Objects",
+    "Commit Log & Diffs",
+    "Organizations",
+    "Error Handling",
+}
+NOT_YET = {"Running inside a sandbox"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.numbers[-1]}-{case.check.__name__}")
+def test_snippet(case: Case, world: World) -> None:
+    case.check(world)
+
+
+def test_none_is_forgotten() -> None:
+    index = json.loads((SNIPPETS / "index.json").read_text(encoding="utf-8"))
+    expected = [
+        entry["file"][:3]
+        for entry in index
+        if {entry["section"], *entry["parents"]} & SECTIONS and entry["section"] not in NOT_YET
+    ]
+    assert sorted(number for case in CASES for number in case.numbers) == expected
