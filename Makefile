@@ -8,6 +8,8 @@
 PYTHON ?= python3
 UV = .tools/bin/uv
 export UV_PYTHON_DOWNLOADS = never
+# As pip does: the certificates of the machine, which may know a company's own.
+export UV_SYSTEM_CERTS = true
 INSTALL = $(UV) pip install --quiet --constraint constraints.txt
 
 # The interpreters that the tests run on: 3.10 and 3.13 where they are there (on the path or under pyenv), else $(PYTHON).
