@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from object_service import ObjectService, call_name, commit_objects, download
@@ -58,6 +58,7 @@ def step(file: io.BufferedIOBase, name: str, number: int) -> object:
     size=st.none() | st.integers(1, 6000),
     skip=st.sampled_from([0, 700, 10_000]),
 )
+@example(steps=[("readline", 2)], stops=[1], cache=False, start=1, size=None, skip=0)  # a line in two pieces
 @settings(deadline=None, max_examples=150)
 def test_like_a_file_in_memory(
     steps: list[tuple[str, int]], stops: list[int], cache: bool, start: int, size: int | None, skip: int

@@ -163,6 +163,22 @@ class ObjectReader(io.BufferedIOBase):
         self._position += len(data)
         return data
 
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return the rest of the line with its line feed, at most `size` bytes of it. Raises `TildeError`."""
+        # Not the inherited one: it counts `size` anew for each piece that `peek` gives it.
+        self._check_open()
+        left = sys.maxsize if size is None or size < 0 else size
+        position = self._position
+        pieces: list[memoryview] = []
+        while left and (piece := self._at_hand(position)[:left]):
+            offset = position - self._window_start
+            feed = self._window.find(b"\n", offset, offset + len(piece))
+            pieces.append(piece if feed < 0 else piece[: feed + 1 - offset])
+            position += len(pieces[-1])
+            left = left - len(pieces[-1]) if feed < 0 else 0
+        self._position = position
+        return b"".join(pieces)
+
     def peek(self, size: int = 0, /) -> bytes:
         """Return some bytes without going on, `b""` only at the end. Raises `TildeError`."""
         self._check_open()
