@@ -29,6 +29,8 @@ PROJECTS = pyproject.toml constraints.txt $(wildcard tilde_*/pyproject.toml)
 ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx -e ./tilde_transport_requests -e ./tilde_local
 WITHOUT_TRANSPORT = -e ./tilde_core[testing] -e ./tilde_local
 
+# Environments stay: make would remove them as mere steps on the way.
+.PRECIOUS: .envs/%/ready .envs/alone-%/ready
 .PHONY: quickstart test test-quick test-all test-alone format format-check lint types bench docs clean
 
 quickstart: .envs/quickstart/ready
