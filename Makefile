@@ -1,6 +1,7 @@
 # Works on a fresh machine with only Python and make: everything else is installed below this folder.
 #
 #   make quickstart [FILES=path/]   the main job, on the embedded server, with the data set that ships or your own files
+#                                   (a path with spaces in two pairs of quotes: FILES="'my files/'")
 #   make test                       format check, lint, types, all tests
 #   make test-quick                 the tests alone, on one interpreter
 #   make format · make lint · make types · make bench · make docs · make clean

@@ -9,9 +9,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 from embedded import SIZE, Place
+
+from tilde_core.http import Response
+from tilde_core.models.base import ListAnswer
+from tilde_core.models.objects import ListingEntry
+from tilde_core.serialization import decode_json
 
 __all__ = ["CASES", "Case"]
 
@@ -80,14 +86,35 @@ def listing_bare(place: Place) -> float:
         return timed(lambda: walk_bare(client, place))
 
 
-def walk_bare(client: httpx.Client, place: Place) -> int:
+def walk_bare(client: httpx.Client, place: Place, keep: Callable[[bytes], object] = len) -> int:
     count, query = 0, {"ref": place.commit_id, "amount": "1000"}
     while True:
-        page = json.loads(client.get(place.url("/objects"), params=query).raise_for_status().content)
+        content = client.get(place.url("/objects"), params=query).raise_for_status().content
+        keep(content)
+        page = json.loads(content)
         count += len(page["results"])
         if not page["pagination"]["has_more"]:
             return count
         query["after"] = page["pagination"]["next_offset"]
+
+
+@cache
+def recorded_pages(place: Place) -> list[bytes]:
+    """The pages of a listing, as they came."""
+    pages: list[bytes] = []
+    with bare_client(place) as client:
+        walk_bare(client, place, pages.append)
+    return pages
+
+
+def decoding_ours(place: Place) -> float:
+    pages = recorded_pages(place)
+    return timed(lambda: [decode_json(Response(200, {}, page), ListAnswer[ListingEntry], "") for page in pages])
+
+
+def decoding_bare(place: Place) -> float:
+    pages = recorded_pages(place)
+    return timed(lambda: [json.loads(page) for page in pages])
 
 
 def download_ours(place: Place) -> float:
@@ -149,7 +176,12 @@ endpoint, key, path = sys.argv[1:]
 client = tilde.Client(api_key=key, endpoint_url=endpoint, transport="httpx")
 session = client.repository("bench/many").session()
 session.objects.put("big.bin", Path(path))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+status = Path("/proc/self/status")
+if status.exists():  # ru_maxrss would be that of the parent, if higher: Linux keeps it across exec
+    kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+else:
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+print(int(kilobytes) / 1024)
 session.rollback()
 """
 
@@ -174,6 +206,7 @@ CASES = {
     ),
     "call": Case("one small call / httpx and json", small_calls_ours, small_calls_bare),
     "list": Case("list all entries / httpx and json", listing_ours, listing_bare),
+    "decode": Case("decode all entries, typed / json, untyped", decoding_ours, decoding_bare),
     "download": Case("download 48 MiB / httpx", download_ours, download_bare),
     "upload": Case("upload 48 MiB with MD5 / httpx without", upload_ours, upload_bare),
     "memory": Case("peak memory, upload 512 MiB / 128 MiB", upload_memory(512), upload_memory(128), unit="MiB"),

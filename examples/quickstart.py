@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import codecs
 import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -35,10 +36,10 @@ def commit_files(repo: Repository, files: dict[str, Path]) -> None:
         session.commit(f"Add {count(len(files), 'file')}", metadata={"source": "quickstart"})
 
 
-def commit_accident(repo: Repository, overwritten: str, deleted: str | None) -> None:
+def commit_accident(repo: Repository, overwritten: str, deleted: str | None, added: str) -> None:
     with repo.session() as session:
         session.objects.put(overwritten, b"oops\n")
-        session.objects.put("oops.txt", b"This was not meant to be here.\n")
+        session.objects.put(added, b"This was not meant to be here.\n")
         if deleted is not None:
             session.objects.delete(deleted)
         session.commit("Clean up")
@@ -61,7 +62,7 @@ def quickstart(files: dict[str, Path]) -> None:
 
         step("1. Commit the files", "session.objects.put(...); session.commit(...)")
         commit_files(repo, files)
-        commit_accident(repo, victim, other)
+        commit_accident(repo, victim, other, unused_name(files))
         accident, original = repo.commits.list()
         show_objects(original, len(files))
 
@@ -119,6 +120,11 @@ def victims(files: dict[str, Path]) -> tuple[str, str | None]:
     """The file to overwrite (the largest) and one to delete, if there is another."""
     victim = max(files, key=lambda path: files[path].stat().st_size)
     return victim, next((path for path in files if path != victim), None)
+
+
+def unused_name(files: dict[str, Path]) -> str:
+    """A name that none of the files has."""
+    return next(name for number in itertools.count() if (name := f"oops{number or ''}.txt") not in files)
 
 
 # --- Showing it ------------------------------------------------------------------------------------------------------

@@ -140,3 +140,11 @@ def test_colors_are_for_terminals(no_color: str, tmp_path: Path) -> None:
         os.close(parent)
         os.close(child)
     assert ("\x1b[" in output) is (not no_color)
+
+
+def test_a_file_that_is_called_like_the_accident(tmp_path: Path) -> None:
+    (tmp_path / "oops.txt").write_text("a longer text of one's own\n")
+    (tmp_path / "other.txt").write_text("x\n")
+    done = run(tmp_path / "oops.txt", tmp_path / "other.txt")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+ oops1.txt  added" in done.stdout

@@ -8,6 +8,8 @@ import msgspec
 
 from tilde_core.models.base import Model, OrDefault
 
+# gc=False: entries hold nothing that could lead back to them, and there may be millions of them alive, which the garbage
+# collector would otherwise visit over and over.
 __all__ = [
     "CopyObjectResult",
     "Entry",
@@ -19,7 +21,7 @@ __all__ = [
 ]
 
 
-class SourceMetadata(Model, frozen=True, kw_only=True):
+class SourceMetadata(Model, frozen=True, kw_only=True, gc=False):
     """Where an imported object came from."""
 
     connector_id: OrDefault[str] = ""
@@ -31,7 +33,7 @@ class SourceMetadata(Model, frozen=True, kw_only=True):
     import_job_id: OrDefault[str] = ""
 
 
-class Entry(Model, frozen=True, kw_only=True):
+class Entry(Model, frozen=True, kw_only=True, gc=False):
     """What is known of an object: `size` in bytes, `e_tag`, content type, user metadata."""
 
     last_modified: datetime | None = None
@@ -42,14 +44,14 @@ class Entry(Model, frozen=True, kw_only=True):
     source_metadata: SourceMetadata | None = None
 
 
-class EntryRecord(Model, frozen=True, kw_only=True):
+class EntryRecord(Model, frozen=True, kw_only=True, gc=False):
     """A change that is staged in a session. A staged delete has an `entry` without size or ETag."""
 
     path: str
     entry: OrDefault[Entry] = msgspec.field(default_factory=Entry)
 
 
-class ListingEntry(msgspec.Struct, frozen=True, kw_only=True):
+class ListingEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a listing or a diff.
 
     `type` is `"object"` or, with a delimiter, `"prefix"`; a prefix has no `entry`. In a diff, `status` is `"added"`,
