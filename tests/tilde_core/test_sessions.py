@@ -13,6 +13,7 @@ from tilde.exceptions import (
     ConflictError,
     NotFoundError,
     OutcomeUnknownError,
+    SerializationError,
     ServerError,
     SessionClosedError,
 )
@@ -23,13 +24,19 @@ OPENED = "Tue, 03 Feb 2026 10:00:00 GMT"
 BEFORE, AFTER = "2026-02-03T09:59:00Z", "2026-02-03T10:00:05Z"
 
 
+def change(path: str, etag: str = "e1", status: str = "added") -> dict[str, Any]:
+    return {"path": path, "type": "object", "status": status, "entry": {"e_tag": etag}}
+
+
 class Service:
-    """One session of a service that can lose answers; `log` is newest first, `diffs` maps commit ids to paths."""
+    """One session of a service that can lose answers; `log` is newest first, `diffs` has what each commit changed."""
 
     def __init__(self) -> None:
         self.open = True
         self.log: list[dict[str, Any]] = []
-        self.diffs: dict[str, list[str]] = {}
+        self.diffs: dict[str, list[dict[str, Any]]] = {}
+        self.etags: dict[str, str] = {}
+        self.staged: list[dict[str, Any]] = [{"path": "a.csv", "entry": {"e_tag": "e1"}}]
         self.on_commit: list[Callable[[], Response]] = []
         self.commits = 0
         self.rollbacks = 0
@@ -49,15 +56,14 @@ class Service:
             self.rollbacks += 1
             return answer(204) if self.open else answer(404)
         if path == "/changes":
-            return answer(200, {"results": []}) if self.open else answer(404, {"message": "no such session"})
+            return answer(200, {"results": self.staged}) if self.open else answer(404, {"message": "no such session"})
         if path == "/log":
             return answer(200, {"results": self.log})
         if path == "/diff":
-            paths = self.diffs[query["right"][0]]
-            entry = {"e_tag": query["right"][0].replace("mine", "e1")}
-            return answer(
-                200, {"results": [{"path": p, "type": "object", "status": "added", "entry": entry} for p in paths]}
-            )
+            return answer(200, {"results": self.diffs[query["right"][0]]})
+        if path == "/object" and request.method == "HEAD":
+            etag = self.etags.get(query["path"][0])
+            return Response(200, {"ETag": etag, "Content-Length": "1"}) if etag else answer(404)
         raise AssertionError(request)
 
     def applied(
@@ -66,7 +72,7 @@ class Service:
         """Commit, and then answer (or fail to)."""
         self.open = False
         self.log.insert(0, {"id": commit_id, "message": message, "creation_date": AFTER, **more})
-        self.diffs[commit_id] = ["a.csv"]
+        self.diffs[commit_id] = [change("a.csv")]
         return then()
 
     def session(self) -> Session:
@@ -130,6 +136,20 @@ def test_a_failed_rollback_without_another_exception_is_raised(service: Service)
         service.open = False
 
 
+def test_nulls_in_the_answer(service: Service) -> None:
+    body = {"commit_id": "c1", "approval_required": None, "web_url": None, "message": None}
+    service.on_commit = [lambda: answer(200, body)]
+    assert service.session().commit("m") == "c1"
+
+
+@pytest.mark.parametrize("metadata", [{"a": 1}, {5: "x"}, {"b": b"x"}, "text", ["a"]])
+def test_metadata_is_checked_before_anything_is_sent(service: Service, metadata: Any) -> None:
+    session = service.session()
+    with pytest.raises(TypeError, match="metadata must"):
+        session.commit("m", metadata=metadata)
+    assert service.commits == 0
+
+
 def test_a_conflict_leaves_the_session_open(service: Service) -> None:
     service.on_commit = [lambda: answer(409, {"message": "a.csv was changed"}), committed]
     session = service.session()
@@ -164,14 +184,14 @@ class TestLostAnswer:
         with pytest.raises(OutcomeUnknownError):
             service.session().commit("m", metadata={"a": "1"})
 
-    @pytest.mark.parametrize("their_path", ["a.csv", "b.csv"])
+    @pytest.mark.parametrize("theirs", [[change("b.csv")], [change("a.csv", "e2")], [change("a.csv", "e1", "removed")]])
     def test_a_commit_of_another_session_with_the_same_message_is_told_apart(
-        self, service: Service, their_path: str
+        self, service: Service, theirs: list[dict[str, Any]]
     ) -> None:
         def commit() -> Response:
             service.applied("mine", then=committed)
             service.applied("theirs", then=committed)
-            service.diffs["theirs"] = [their_path]
+            service.diffs["theirs"] = theirs
             return lost()
 
         service.on_commit = [commit]
@@ -179,12 +199,87 @@ class TestLostAnswer:
         session._note_staged("a.csv", "e1")
         assert session.commit("m") == "mine"
 
-    def test_what_was_staged_and_deleted_again_is_not_looked_for(self, service: Service) -> None:
-        service.on_commit = [lambda: service.applied(then=lost)]
+    def test_what_was_staged_and_then_deleted_is_looked_for_as_removed(self, service: Service) -> None:
+        def commit() -> Response:
+            service.applied(then=committed)
+            service.diffs["c9"] = [change("a.csv", status="removed")]
+            return lost()
+
+        service.on_commit = [commit]
         session = service.session()
-        session._note_staged("gone.csv", "e1")
-        session._note_deleted(["other.csv", "gone.csv"])
+        session._note_staged("a.csv", "e1")
+        session._note_deleted("a.csv")
         assert session.commit("m") == "c9"
+
+    @pytest.mark.parametrize(("etag", "found"), [("e1", True), ("e2", False)])
+    def test_what_was_there_before_is_no_change_and_looked_for_all_the_same(
+        self, service: Service, etag: str, found: bool
+    ) -> None:
+        def commit() -> Response:
+            service.applied(then=committed)
+            service.diffs["c9"], service.etags = [], {"a.csv": etag}
+            return lost()
+
+        service.on_commit = [commit]
+        session = service.session()
+        session._note_staged("a.csv", "e1")
+        if found:
+            assert session.commit("m") == "c9"
+        else:
+            with pytest.raises(OutcomeUnknownError):
+                session.commit("m")
+
+    def test_what_another_process_staged_is_asked_for(self, service: Service) -> None:
+        service.on_commit = [lambda: service.applied(then=lost, creation_date="2999-01-01T00:00:00Z")]
+        client, transport, _ = fake_client(service)
+        assert client.repository("o/r").attach("s1").commit("m") == "c9"
+        assert "/changes" in transport.requests[0].url
+
+    def test_somebody_elses_commit_is_not_taken_for_ones_own(self, service: Service) -> None:
+        service.staged = []
+        service.on_commit = [lambda: service.applied("theirs", then=lost)]
+        with pytest.raises(OutcomeUnknownError, match="no such commit"):
+            service.session().commit("m")
+
+    def test_not_to_be_allowed_to_ask_does_not_stop_the_commit(self, service: Service) -> None:
+        service.on_commit = [committed]
+        client, _, _ = fake_client(
+            lambda request: answer(403) if "/changes" in request.url else service(request), max_retries=0
+        )
+        assert client.repository("o/r").attach("s1").commit("m") == "c1"
+
+    def test_a_log_without_time_zones(self, service: Service) -> None:
+        def commit() -> Response:
+            service.applied(then=committed)
+            service.log[0]["creation_date"] = AFTER.rstrip("Z")
+            return lost()
+
+        service.on_commit = [commit]
+        assert service.session().commit("m") == "c9"
+
+    @pytest.mark.parametrize(
+        "unreadable", [Response(200, {}, b"<html>"), Response(200, {"Content-Encoding": "gzip"}, b"x"), answer(200, {})]
+    )
+    def test_an_answer_that_cannot_be_read_is_as_good_as_lost(self, service: Service, unreadable: Response) -> None:
+        service.on_commit = [lambda: service.applied(then=lambda: unreadable)]
+        with service.session() as session:
+            assert session.commit("m") == "c9"
+        assert (service.commits, service.rollbacks) == (1, 0)
+
+    def test_an_answer_that_cannot_be_read_while_the_session_is_open(self, service: Service) -> None:
+        service.on_commit = [lambda: Response(200, {}, b"<html>a proxy's page")]
+        with pytest.raises(SerializationError), service.session() as session:
+            session.commit("m")
+        assert service.rollbacks == 1
+
+    def test_ctrl_c_while_it_is_on_its_way_rolls_nothing_back(self, service: Service) -> None:
+        def interrupt() -> Response:
+            raise KeyboardInterrupt
+
+        service.on_commit = [interrupt]
+        with pytest.raises(KeyboardInterrupt), service.session() as session:
+            session.commit("m")
+        assert service.rollbacks == 0
 
     def test_two_that_cannot_be_told_apart_are_not_guessed(self, service: Service) -> None:
         service.on_commit = [lambda: service.applied("c8", then=lambda: service.applied("c9", then=lost))]

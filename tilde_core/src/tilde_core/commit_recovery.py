@@ -7,14 +7,17 @@ searched for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from tilde_core.exceptions import APIError, OutcomeUnknownError, TildeError
+from tilde_core.exceptions import APIError, NotFoundError, OutcomeUnknownError, TildeError
 from tilde_core.http import Response
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.serialization import encode_json
+from tilde_core.transfer.checksums import unquoted
 
 if TYPE_CHECKING:
     from tilde_core.resources.sessions import Session
@@ -28,14 +31,18 @@ _CLOCK_ALLOWANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """One change of a session: a path, and the ETag that it was given (`""` if that is not known)."""
+    """One change of a session: a path and the ETag it was given (`""` if that is not known), or that it was removed."""
 
     path: str
-    etag: str
+    etag: str = ""
+    is_deleted: bool = False
 
 
 class CommitRecovery:
-    """Finds the commit of one session: by message and metadata, not older than the session, and holding `staged`."""
+    """Finds the commit of one session: by message and metadata, not older than the session, with what was staged.
+
+    `staged` are some of the session's changes; without any, no commit counts as found.
+    """
 
     def __init__(
         self,
@@ -43,20 +50,20 @@ class CommitRecovery:
         message: str,
         metadata: dict[str, str],
         opened: datetime | None,
-        staged: Staged | None,
+        staged: Iterable[Staged],
     ) -> None:
         self._session = session
         self._message = message
         self._metadata = metadata
         self._not_before = opened or datetime.now(timezone.utc) - _CLOCK_ALLOWANCE
-        self._staged = staged
+        self._staged = list(staged)
 
     def resolve(self, failure: TildeError) -> Response | None:
         """Return the answer that was lost, or `None` if the commit did not happen. Raises `OutcomeUnknownError`."""
         try:
             if self._is_session_open():
                 return None
-            found = self._matching_commits()
+            found = self._found()
         except TildeError as error:
             raise self._unknown(f"and what became of it could not be asked ({error})") from failure
         if len(found) != 1:
@@ -73,25 +80,24 @@ class CommitRecovery:
             raise
         return True
 
-    def _matching_commits(self) -> list[Commit]:
+    def _found(self) -> list[Commit]:
+        """The commits that changed what was staged; if none did, as all of it was there before, those that hold it."""
+        candidates = self._candidates()
+        return [commit for commit in candidates if any(_changed(commit, staged) for staged in self._staged)] or [
+            commit for commit in candidates if self._staged and all(_holds(commit, staged) for staged in self._staged)
+        ]
+
+    def _candidates(self) -> list[Commit]:
         session = self._session
         log = Commits(session._client, session._organization, session._repository).list(amount=_MOST_COMMITS)
-        found = []
-        for commit in log:
-            if commit.creation_date is not None and commit.creation_date < self._not_before:
-                break
-            if commit.message == self._message and commit.metadata == self._metadata and self._holds_staged(commit):
-                found.append(commit)
-        return found
+        young = takewhile(lambda commit: not self._is_too_old(commit), log)
+        return [commit for commit in young if (commit.message, commit.metadata) == (self._message, self._metadata)]
 
-    def _holds_staged(self, commit: Commit) -> bool:
-        staged = self._staged
-        if staged is None:
-            return True
-        change = commit.diff(prefix=staged.path, amount=1).first()
-        if change is None or change.path != staged.path:
+    def _is_too_old(self, commit: Commit) -> bool:
+        made = commit.creation_date
+        if made is None:
             return False
-        return not staged.etag or change.entry is None or change.entry.e_tag == staged.etag
+        return (made if made.tzinfo else made.replace(tzinfo=timezone.utc)) < self._not_before
 
     def _unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(
@@ -100,3 +106,20 @@ class CommitRecovery:
             f'repo.attach("{self._session.session_id}") can commit again while the session is open',
             operation="sessions.commit",
         )
+
+
+def _changed(commit: Commit, staged: Staged) -> bool:
+    """Whether the commit made this change."""
+    change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
+    if change is None or change.path != staged.path or (change.status == "removed") != staged.is_deleted:
+        return False
+    return staged.is_deleted or not staged.etag or unquoted(change.entry.e_tag) == staged.etag
+
+
+def _holds(commit: Commit, staged: Staged) -> bool:
+    """Whether things are as the change left them, whoever made it."""
+    try:
+        etag = commit.objects.head(staged.path).etag
+    except NotFoundError:
+        return staged.is_deleted
+    return not staged.is_deleted and etag == staged.etag

@@ -14,6 +14,7 @@ from tilde_core.operation import Operation
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.base import RepositoryResource, as_it_is
 from tilde_core.resources.objects import CommitObjects
+from tilde_core.transfer.paths import checked_metadata
 
 if TYPE_CHECKING:
     from tilde_core.client import Client
@@ -109,8 +110,8 @@ class Commit(RepositoryResource):
 
         Raises `BadRequestError` for a first commit, `ConflictError` if a later commit changed the same paths.
         """
-        given = {"message": message, "metadata": dict(metadata) if metadata is not None else None}
-        body = {name: value for name, value in given.items() if value is not None}
+        given = {"message": message, "metadata": checked_metadata(metadata)}
+        body = {name: value for name, value in given.items() if value}
         operation = Operation(
             name="commits.revert", method="POST", path=self._path("commits", self.id, "revert"), body=body
         )

@@ -220,7 +220,7 @@ class SessionObjects(ReadableObjects):
         """Stage the removal of the object at `path`."""
         query = {"path": checked_path(path), **self._scope("objects.delete")}
         self._execute(Operation(name="objects.delete", method="DELETE", path=self._path("object"), query=query))
-        self._session._note_deleted([path])
+        self._session._note_deleted(path)
 
     def delete_many(self, paths: Iterable[str]) -> int:
         """Stage the removal of many objects, 1,000 with each request. Return how many the service says it deleted."""
@@ -228,7 +228,8 @@ class SessionObjects(ReadableObjects):
         scope = self._scope("objects.delete_many")
         starts = range(0, len(checked), _DELETE_AT_ONCE)
         deleted = sum(self._delete(checked[start : start + _DELETE_AT_ONCE], scope) for start in starts)
-        self._session._note_deleted(checked)
+        if checked:
+            self._session._note_deleted(checked[-1])
         return deleted
 
     @overload

@@ -98,3 +98,6 @@ class Organizations(Resource):
     def delete(self, name: str) -> None:
         """Delete an organization with all that is in it. Raises `NotFoundError`."""
         self._execute(Operation(name="organizations.delete", method="DELETE", path=api_path("organizations", name)))
+
+    def __repr__(self) -> str:
+        return "Organizations()"

@@ -10,7 +10,9 @@ from tilde_core.operation import Operation, api_path, checked_segment
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.base import RepositoryResource, Resource
 from tilde_core.resources.commits import Commit, Commits
-from tilde_core.resources.sessions import Session, open_session
+from tilde_core.resources.sessions import OpenedSession, Session
+from tilde_core.retry_after import http_date
+from tilde_core.serialization import decode_json
 
 if TYPE_CHECKING:
     from tilde_core.client import Client
@@ -96,7 +98,12 @@ class Repository(RepositoryResource):
 
     def session(self) -> Session:
         """Open a session: a transaction on this repository. Raises `NotFoundError`, `ForbiddenError`."""
-        return open_session(self._client, self._organization, self._repository)
+        # A session that was opened twice and never used does no harm, so this POST may be repeated.
+        operation = Operation(name="sessions.create", method="POST", path=self._path("sessions"), repeatable=True)
+        response = self._execute(operation)
+        answer = decode_json(response, OpenedSession, operation.name)
+        opened = http_date(response.headers.get("Date", ""))
+        return Session(self._client, self._organization, self._repository, answer.session_id, opened)
 
     def attach(self, session_id: str) -> Session:
         """Return a handle for a session that is already open, without a request."""
@@ -125,9 +132,6 @@ class Repository(RepositoryResource):
             operation = Operation(name="repositories.get", method="GET", path=self._path())
             self._data = self._fetch(operation, RepositoryData)
         return self._data
-
-    def _api_path(self) -> str:
-        return api_path("organizations", self._organization, "repositories", self._repository)
 
     def __repr__(self) -> str:
         return f"Repository({self.path!r})"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,34 +14,41 @@ import msgspec
 
 from tilde_core.approval import wait_until_reviewed
 from tilde_core.commit_recovery import CommitRecovery, Staged
-from tilde_core.exceptions import OutcomeUnknownError, SessionClosedError, TildeError
+from tilde_core.exceptions import OutcomeUnknownError, SerializationError, SessionClosedError, TildeError
+from tilde_core.http import Response
+from tilde_core.models.base import Model, OrDefault
 from tilde_core.models.commits import CommitResult
 from tilde_core.models.objects import EntryRecord
-from tilde_core.operation import Operation, api_path, checked_segment
+from tilde_core.operation import Operation, checked_segment
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.base import RepositoryResource, as_it_is
 from tilde_core.resources.objects import SessionObjects
-from tilde_core.retry_after import http_date
 from tilde_core.serialization import decode_json
+from tilde_core.transfer.paths import checked_metadata
 
 if TYPE_CHECKING:
     from tilde_core.client import Client
 
-__all__ = ["Session", "open_session"]
+__all__ = ["OpenedSession", "Session"]
 
 _logger = logging.getLogger("tilde")
 
 
-class _OpenAnswer(msgspec.Struct):
+_NOTED_CHANGES = 8
+
+
+class OpenedSession(msgspec.Struct):
+    """The answer to opening a session."""
+
     session_id: str
 
 
-class _CommitAnswer(msgspec.Struct):
+class _CommitAnswer(Model, frozen=True, kw_only=True):
     """Either the commit, or that a review is needed first (`approval_required`)."""
 
-    commit_id: str = ""
-    approval_required: bool = False
-    web_url: str = ""
+    commit_id: OrDefault[str] = ""
+    approval_required: OrDefault[bool] = False
+    web_url: OrDefault[str] = ""
 
 
 class Session(RepositoryResource):
@@ -62,7 +70,7 @@ class Session(RepositoryResource):
         super().__init__(client, organization, repository)
         self._session_id = checked_segment("session id", session_id)
         self._opened = opened  # by the service's clock; None for a session that was opened elsewhere
-        self._last_staged: Staged | None = None
+        self._staged: deque[Staged] = deque(maxlen=_NOTED_CHANGES)
         self._ended = ""
         self._may_be_committed = False
 
@@ -127,11 +135,14 @@ class Session(RepositoryResource):
         Raises what `commit` raises.
         """
         self._require_open("sessions.commit")
-        operation = self._commit_operation(message, metadata)
+        operation, recovery = self._commit_operation(message, metadata)
+        self._may_be_committed = True
         try:
-            answer = decode_json(self._execute(operation), _CommitAnswer, operation.name)
+            answer = self._committed(operation, recovery)
         except OutcomeUnknownError:
-            self._may_be_committed = True
+            raise
+        except TildeError:  # it is known that there is no commit
+            self._may_be_committed = False
             raise
         if answer.approval_required:
             self._ended = "submitted for approval"
@@ -146,20 +157,43 @@ class Session(RepositoryResource):
         self._execute(Operation(name="sessions.rollback", method="DELETE", path=path))
         self._ended = "rolled back"
 
-    def _commit_operation(self, message: str, metadata: Mapping[str, str] | None) -> Operation:
+    def _commit_operation(self, message: str, metadata: Mapping[str, str] | None) -> tuple[Operation, CommitRecovery]:
         if not isinstance(message, str):
             raise TypeError(f"the commit message must be a str, not {type(message).__name__}")
-        body: dict[str, object] = {"message": message}
-        if metadata is not None:
-            body["metadata"] = dict(metadata)
-        recovery = CommitRecovery(self, message, dict(metadata or {}), self._opened, self._last_staged)
-        return Operation(
+        noted = checked_metadata(metadata)
+        recovery = CommitRecovery(self, message, noted, self._opened, self._staged or self._some_change())
+        operation = Operation(
             name="sessions.commit",
             method="POST",
             path=self._path("sessions", self.session_id),
-            body=body,
+            body={"message": message, "metadata": noted} if noted else {"message": message},
             resolve=recovery.resolve,
         )
+        return operation, recovery
+
+    def _some_change(self) -> list[Staged]:
+        """One staged change, asked for where none was staged through this handle: by it the commit can be told."""
+        try:
+            record = self.uncommitted(amount=1, page_size=1).first()
+        except TildeError:
+            return []  # it only helps to find a commit whose answer was lost; the commit itself will tell what is wrong
+        return [] if record is None else [Staged(record.path, record.entry.e_tag, is_deleted=not record.entry.e_tag)]
+
+    def _committed(self, operation: Operation, recovery: CommitRecovery) -> _CommitAnswer:
+        """Send the commit. An answer that cannot be read is as good as lost, and looked for like one."""
+        try:
+            return self._understood(self._execute(operation), operation.name)
+        except SerializationError as unreadable:
+            found = recovery.resolve(unreadable)
+            if found is None:
+                raise
+            return self._understood(found, operation.name)
+
+    def _understood(self, response: Response, operation: str) -> _CommitAnswer:
+        answer = decode_json(response, _CommitAnswer, operation)
+        if not answer.commit_id and not answer.approval_required:
+            raise SerializationError("the service's answer names no commit", operation=operation)
+        return answer
 
     def _require_open(self, operation: str) -> None:
         if self._ended:
@@ -169,13 +203,14 @@ class Session(RepositoryResource):
             )
 
     def _note_staged(self, path: str, etag: str = "") -> None:
-        """Remember what was staged here: it tells this session's commit from others with the same message."""
-        self._last_staged = Staged(path, etag)
+        """Remember some of what was staged here: it tells this session's commit from others with the same message."""
+        self._staged.append(Staged(path, etag))
 
-    def _note_deleted(self, paths: Sequence[str]) -> None:
-        """What was staged and then deleted again tells nothing: the commit may not show it."""
-        if self._last_staged is not None and self._last_staged.path in paths:
-            self._last_staged = None
+    def _note_deleted(self, path: str) -> None:
+        """Remember a removal, in place of what was staged there before."""
+        for staged in [staged for staged in self._staged if staged.path == path]:
+            self._staged.remove(staged)
+        self._staged.append(Staged(path, is_deleted=True))
 
     def __enter__(self) -> Session:
         return self
@@ -194,14 +229,3 @@ class Session(RepositoryResource):
 
     def __repr__(self) -> str:
         return f"Session({self.session_id!r}, {self._ended or 'open'})"
-
-
-def open_session(client: Client, organization: str, repository: str) -> Session:
-    """Open a session. Raises `NotFoundError`, `ForbiddenError`."""
-    path = api_path("organizations", organization, "repositories", repository, "sessions")
-    # A session that was opened twice and never used does no harm, so this POST may be repeated.
-    operation = Operation(name="sessions.create", method="POST", path=path, repeatable=True)
-    response = client.pipeline.execute(operation)
-    answer = decode_json(response, _OpenAnswer, operation.name)
-    opened = http_date(response.headers.get("Date", ""))
-    return Session(client, organization, repository, answer.session_id, opened)
