@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from support import answer, fake_client
 from tilde.exceptions import SerializationError, ServerError
+from tilde.models import Repositories
 from tilde_core.pagination import Page, PaginatedIterator, whole_answer
 
 
@@ -30,6 +31,11 @@ def walk(fetch: object, **options: object) -> PaginatedIterator[str]:
     return PaginatedIterator(fetch, key=lambda item: item, **options)  # type: ignore[arg-type]
 
 
+def in_one_piece(keys: Iterable[str]) -> Callable[[str | None, int], Page[str]]:
+    return whole_answer(lambda: list(keys), lambda key: key)
+
+
+ORG = {"id": "1", "name": "x"}
 KEYS = [f"k{n:03}" for n in range(250)]
 
 
@@ -67,9 +73,10 @@ def test_amount_zero_asks_for_nothing() -> None:
 )
 def test_every_walk_equals_the_slice(keys: set[str], page_size: int, amount: int | None, after: str | None) -> None:
     expected = [key for key in sorted(keys) if after is None or key > after][:amount]
-    for fetch in (Service(sorted(keys)).fetch, whole_answer(lambda: list(keys), lambda key: key)):
-        assert list(walk(fetch, page_size=page_size, amount=amount, after=after)) == expected
-        pages = walk(fetch, page_size=page_size, amount=amount, after=after).pages()
+    fetch = Service(sorted(keys)).fetch
+    for one, another in ((fetch, fetch), (in_one_piece(keys), in_one_piece(keys))):
+        assert list(walk(one, page_size=page_size, amount=amount, after=after)) == expected
+        pages = walk(another, page_size=page_size, amount=amount, after=after).pages()
         assert [item for page in pages for item in page] == expected
 
 
@@ -169,3 +176,33 @@ def test_whole_answers_honour_the_arguments_with_one_request() -> None:
         ["d"],
     ]
     assert len(transport.requests) == 2
+
+
+def test_equal_and_empty_keys_are_not_lost_at_a_page_border() -> None:
+    body = {"results": [{"username": name, "user_id": ""} for name in "abc"]}
+    client, _, _ = fake_client(lambda request: answer(200, ORG if request.url.endswith("/x") else body))
+    members = client.organizations.get("x").members.list(page_size=2)
+    assert sorted(member.username for member in members) == ["a", "b", "c"]
+
+
+def test_a_service_that_begins_to_answer_in_pages_loses_nothing() -> None:
+    pages = {
+        "": {"results": [{"name": "a"}], "pagination": {"has_more": True, "next_offset": "a"}},
+        "?after=a": {"results": [{"name": "b"}], "pagination": {"has_more": False}},
+    }
+    client, _, _ = fake_client(lambda request: answer(200, pages[request.url.partition("/organizations")[2]]))
+    assert [organization.name for organization in client.organizations.list()] == ["a", "b"]
+
+
+def test_the_repr_tells_where_it_is() -> None:
+    client, _, _ = fake_client([answer(200, {"results": [{"name": "a"}]})])
+    iterator = client.organizations.list()
+    assert repr(iterator) == "PaginatedIterator(organizations.list, at its start)"
+    list(iterator)
+    assert repr(iterator) == "PaginatedIterator(organizations.list, walked to its end)"
+
+
+def test_a_cursor_that_does_not_move_names_the_operation() -> None:
+    client, _, _ = fake_client(lambda request: answer(200, {"results": [], "pagination": {"has_more": True}}))
+    with pytest.raises(SerializationError, match=r"repositories\.list: "):
+        list(Repositories(client, "x").list())

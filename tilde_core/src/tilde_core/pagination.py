@@ -45,8 +45,10 @@ class PaginatedIterator(Iterator[T]):
         amount: int | None = None,
         page_size: int | None = None,
         after: str | None = None,
+        operation: str = "",
     ) -> None:
         self._fetch = fetch
+        self._operation = operation
         self._key = key
         self._page_size = _checked("page_size", page_size, 1, MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
         self._left = _checked("amount", amount, 0, None)
@@ -101,23 +103,31 @@ class PaginatedIterator(Iterator[T]):
                 return candidate
         raise SerializationError(
             "the service says that the list goes on, but its cursor does not move; stopped rather than lose items or "
-            "repeat them"
+            "repeat them",
+            operation=self._operation,
         )
+
+    def __repr__(self) -> str:
+        state = "walked to its end" if self._finished else f"at {self._cursor!r}" if self._cursor else "at its start"
+        return f"PaginatedIterator({self._operation or 'items'}, {state})"
 
 
 def whole_answer(fetch_all: Callable[[], list[T]], key: Callable[[T], str]) -> FetchPage[T]:
-    """Return pages of a list that the service answers in one piece.
+    """Return pages of a list that the service answers in one piece, for one walk.
 
     The items are put in the order of their keys: so `after` goes on at the right place even if that item is gone.
     """
-    kept: list[T] | None = None
+    rest: list[T] | None = None
+    done = 0
 
     def fetch(after: str | None, page_size: int) -> Page[T]:
-        nonlocal kept
-        if kept is None:
-            kept = sorted(fetch_all(), key=key)
-        rest = kept if after is None else [item for item in kept if key(item) > after]
-        return Page(rest[:page_size], has_more=len(rest) > page_size)
+        nonlocal rest, done
+        if rest is None:
+            rest = sorted((item for item in fetch_all() if after is None or key(item) > after), key=key)
+        page = rest[done : done + page_size]
+        done += len(page)
+        # By number, not by key: keys need not differ.
+        return Page(page, has_more=done < len(rest), cursor=str(done))
 
     return fetch
 

@@ -50,18 +50,14 @@ class Resource:
         after: str | None,
     ) -> PaginatedIterator[T]:
         """Walk a collection that the service answers in pages."""
-
-        def fetch(cursor: str | None, size: int) -> Page[T]:
-            query = {**operation.query, "after": cursor, "amount": size}
-            answer = self._fetch(replace(operation, query=query), ListAnswer[kind])  # type: ignore[valid-type]
-            info = answer.pagination
-            return Page(
-                _made(answer.results, make),
-                has_more=bool(info and info.has_more),
-                cursor=info.next_offset if info else None,
-            )
-
-        return PaginatedIterator(fetch, key=key, amount=amount, page_size=page_size, after=after)
+        return PaginatedIterator(
+            self._pages(operation, kind, make, sized=True),
+            key=key,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+            operation=operation.name,
+        )
 
     def _list_whole(
         self,
@@ -75,13 +71,37 @@ class Resource:
         after: str | None,
     ) -> PaginatedIterator[T]:
         """Walk a collection that the service answers in one piece; the arguments work all the same."""
+        pages = self._pages(operation, kind, make, sized=False)
 
         def fetch_all() -> list[T]:
-            answer: ListAnswer[Any] = self._fetch(operation, ListAnswer[kind])  # type: ignore[valid-type]
-            return _made(answer.results, make)
+            # In one piece as a rule; a service that begins to answer it in pages loses nothing here.
+            return list(PaginatedIterator(pages, key=key, operation=operation.name))
 
-        pages = whole_answer(fetch_all, key)
-        return PaginatedIterator(pages, key=key, amount=amount, page_size=page_size, after=after)
+        return PaginatedIterator(
+            whole_answer(fetch_all, key),
+            key=key,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+            operation=operation.name,
+        )
+
+    def _pages(
+        self, operation: Operation, kind: type[WireT], make: Callable[[WireT], T], *, sized: bool
+    ) -> Callable[[str | None, int], Page[T]]:
+        """Return what fetches one page; it names the size only where the service knows pages."""
+
+        def fetch(cursor: str | None, size: int) -> Page[T]:
+            query = {**operation.query, "after": cursor, "amount": size if sized else None}
+            answer: ListAnswer[Any] = self._fetch(replace(operation, query=query), ListAnswer[kind])  # type: ignore[valid-type]
+            info = answer.pagination
+            return Page(
+                _made(answer.results, make),
+                has_more=bool(info and info.has_more),
+                cursor=info.next_offset if info else None,
+            )
+
+        return fetch
 
 
 def _made(results: list[WireT] | None, make: Callable[[WireT], T]) -> list[T]:
