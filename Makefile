@@ -66,6 +66,7 @@ lint: $(MAIN)/ready
 types: $(MAIN)/ready
 	$(MAIN)/bin/mypy
 	PATH="$(CURDIR)/$(MAIN)/bin:$$PATH" pyright --ignoreexternal --verifytypes tilde
+	PATH="$(CURDIR)/$(MAIN)/bin:$$PATH" pyright tests/user_code.py
 
 bench: $(MAIN)/ready
 	$(MAIN)/bin/python benchmarks/run.py

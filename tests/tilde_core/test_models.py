@@ -53,6 +53,6 @@ def test_a_listing_decodes_whole() -> None:
     assert first.entry == Entry(
         size=3, e_tag="e", last_modified=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=timezone.utc)
     )
-    assert (second.type, second.entry, second.status) == ("prefix", None, None)
+    assert (second.type, second.entry, second.status) == ("prefix", Entry(), None)
     assert answer.pagination is not None
     assert (answer.pagination.has_more, answer.pagination.next_offset) == (True, "b/")

@@ -8,8 +8,8 @@ import msgspec
 
 from tilde_core.models.base import Model, OrDefault
 
-# gc=False: entries hold nothing that could lead back to them, and there may be millions of them alive, which the garbage
-# collector would otherwise visit over and over.
+# gc=False: entries hold nothing that could lead back to them, and there may be millions of them alive, which the
+# garbage collector would otherwise visit over and over.
 __all__ = [
     "CopyObjectResult",
     "Entry",
@@ -54,14 +54,18 @@ class EntryRecord(Model, frozen=True, kw_only=True, gc=False):
 class ListingEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a listing or a diff.
 
-    `type` is `"object"` or, with a delimiter, `"prefix"`; a prefix has no `entry`. In a diff, `status` is `"added"`,
-    `"modified"` or `"removed"`; elsewhere it is `None`.
+    `type` is `"object"` or, with a delimiter, `"prefix"`; the `entry` of a prefix is empty. In a diff, `status` is
+    `"added"`, `"modified"` or `"removed"`; elsewhere it is `None`.
     """
 
     path: str
     type: str
-    entry: Entry | None = None
+    entry: OrDefault[Entry] = msgspec.field(default_factory=Entry)
     status: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.entry is None:  # written out, unlike that of Model: it runs for every line
+            msgspec.structs.force_setattr(self, "entry", Entry())
 
 
 class ObjectMetadata(Model, frozen=True, kw_only=True):

@@ -1,0 +1,50 @@
+"""Code as users write it, for the type checkers: `make types` reads it, nothing runs it."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+from pathlib import Path
+
+import tilde
+from tilde.models import Commit, Organization, Repository
+
+
+def total_size(commit: Commit) -> int:
+    return sum(entry.entry.size for entry in commit.objects.list(prefix="data/", page_size=500))
+
+
+def names(organization: Organization) -> list[str]:
+    return [repository.name for repository in organization.repositories.list(amount=10)]
+
+
+def stage_and_commit(repo: Repository) -> str | None:
+    with repo.session() as session, Path("train.csv").open("rb") as file:
+        session.objects.put("a", b"bytes")
+        session.objects.put("b", Path("b.bin"), content_type="text/csv", metadata={"a": "b"})
+        session.objects.put("c", (bytes(3) for _ in range(3)))
+        result = session.objects.put("d", file)
+        print(result.path, result.etag)
+        with session.objects.open("e.csv", "w", newline="") as text:
+            csv.writer(text).writerow(["x"])
+        for record in session.uncommitted():
+            print(record.path, record.entry.size)
+        return session.commit("m", metadata={"source": "test"})
+
+
+def newest(repo: Repository) -> tuple[str, datetime | None, list[tuple[str, str | None]]]:
+    commit = repo.latest()
+    assert commit is not None
+    with commit.objects.get("a", byte_range=(0, None)) as file:
+        first: bytes = file.read(3)
+        print(first, file.content_range, file.etag)
+    with commit.objects.open("a", "r") as text:
+        print(text.readline().upper())
+    return commit.id, commit.creation_date, [(entry.path, entry.status) for entry in commit.diff()]
+
+
+def module_level() -> list[str]:
+    tilde.configure(api_key="k", timeout=tilde.Timeout(read=5))
+    tilde.orgnizations.list()  # type: ignore[attr-defined]  # pyright: ignore
+    tilde.configure(apikey="k")  # type: ignore[call-arg]  # pyright: ignore
+    return [organization.display_name for organization in tilde.organizations.list()]
