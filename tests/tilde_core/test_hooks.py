@@ -15,6 +15,9 @@ from support import answer, fake_client
 from tilde import Client
 from tilde.exceptions import ConfigurationError, PluginError, ServerError
 from tilde.plugins import (
+    CredentialOffer,
+    CredentialProvider,
+    CredentialSettings,
     Event,
     Request,
     RequestFinished,
@@ -281,3 +284,38 @@ def test_a_transport_object_needs_no_plugin(install: Install) -> None:
 def test_offers_are_plain_values() -> None:
     open_it = FakeTransport
     assert TransportOffer("a", 1, open_it) == TransportOffer("a", 1, open_it)  # type: ignore[arg-type]
+
+
+class Quiet:
+    """Has a hook, and no answer to it."""
+
+    @hookimpl
+    def tilde_credentials(self) -> None:
+        return None
+
+
+class Refusing:
+    @hookimpl
+    def tilde_credentials(self) -> CredentialOffer:
+        def open_it(settings: CredentialSettings) -> CredentialProvider:
+            raise ConfigurationError("the vault is sealed")
+
+        return CredentialOffer("vault", 5, open_it)
+
+
+def test_a_hook_without_an_answer_is_passed_over() -> None:
+    client, _, _ = fake_client([answer(200, ORG)], plugins=[Quiet()])
+    assert client.organizations.get("x").name == "my-team"
+
+
+def test_a_plugins_own_error_passes_as_it_is() -> None:
+    client, _, _ = fake_client([], api_key=None, plugins=[Refusing()])
+    with pytest.raises(ConfigurationError, match=r"^organizations\.get: the vault is sealed$"):
+        client.organizations.get("x")
+
+
+def test_a_plugin_object_can_be_disabled_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILDE_DISABLE_PLUGINS", "Cache")
+    client, transport, _ = fake_client([answer(200, ORG)], plugins=[Cache()])
+    client.organizations.get("x")
+    assert len(transport.requests) == 1

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from tilde_core.exceptions import ConfigurationError, PluginError, TildeError
+from tilde_core.exceptions import ConfigurationError, PluginError
+from tilde_core.hooks.border import CheckedPolicy, CheckedProvider, call_plugin
 from tilde_core.hooks.events import Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
@@ -87,7 +88,8 @@ class HookLayer:
     def open_retry_policy(self, settings: RetrySettings) -> RetryPolicy:
         """Open the retry policy that ranks first. Raises `PluginError`."""
         offers = self._offers("tilde_retry_policy", RetryOffer)
-        return _open(self._choose("retry policy", offers, None), settings, RetryPolicy)
+        chosen = self._choose("retry policy", offers, None)
+        return CheckedPolicy(chosen.plugin, _open(chosen, settings, RetryPolicy))
 
     def open_credentials(self, name: str | None, settings: CredentialSettings) -> CredentialProvider | None:
         """Ask the credential plugins in order until one is not `None`. With a `name`, only that one is asked."""
@@ -98,7 +100,7 @@ class HookLayer:
         for offered in sorted(offers, key=lambda o: (o.offer.name != STATIC_CREDENTIALS, *o.rank)):
             provider = _open_optional(offered, settings, CredentialProvider)
             if provider is not None:
-                return provider
+                return CheckedProvider(offered.plugin, provider)
         return None
 
     def send(self, request: Request, transport: Transport) -> Response:
@@ -129,7 +131,7 @@ class HookLayer:
         offers = []
         for implementation in getattr(self._registry.manager.hook, hook).get_hookimpls():
             info = self._registry.info(implementation.plugin_name)
-            offer = _guarded(implementation.function, info, hook)
+            offer = call_plugin(info, hook, implementation.function)
             if offer is None:
                 continue
             if not isinstance(offer, kind):
@@ -180,19 +182,9 @@ def _refuse_duplicates(hook: str, offers: Sequence[_Offered[Any]]) -> None:
             )
 
 
-def _guarded(call: Callable[..., Any], info: PluginInfo, what: str, *args: object) -> Any:
-    """Call third-party code; name its plugin in whatever goes wrong."""
-    try:
-        return call(*args)
-    except TildeError:
-        raise
-    except Exception as error:
-        raise PluginError(f"plugin {info.label} failed in {what}: {type(error).__name__}: {error}") from error
-
-
 def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT | None:
     info = offered.plugin
-    opened = _guarded(offered.offer.open, info, f"open of {offered.offer.name!r}", settings)
+    opened = call_plugin(info, f"open of {offered.offer.name!r}", offered.offer.open, settings)
     if opened is not None and not isinstance(opened, kind):
         raise PluginError(
             f"plugin {info.label}: open of {offered.offer.name!r} answered {type(opened).__name__}, "

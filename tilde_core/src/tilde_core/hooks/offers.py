@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from tilde_core.exceptions import TransportError
-from tilde_core.http import Headers, Request, Response, Timeout
+from tilde_core.http import Headers, Request, Response
 
 __all__ = [
     "Attempt",
@@ -34,7 +34,6 @@ class TransportSettings:
     A transport reads nothing else: no environment variable, no `.netrc`, no file.
     """
 
-    timeout: Timeout = field(default_factory=Timeout)
     max_connections: int = 32
 
 
@@ -120,7 +119,7 @@ class RetrySettings:
 class Attempt:
     """One attempt that did not succeed: either an error `status` with its `headers`, or a transport `error`.
 
-    `number` counts from 1, `elapsed` is seconds since the first attempt began. `repeatable` tells that a duplicate of
+    `number` counts from 1, `elapsed` is seconds since the first attempt ended. `repeatable` tells that a duplicate of
     the
     operation is harmless; without it, only what surely did not happen may be repeated.
     """
@@ -154,7 +153,7 @@ class RetryPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetryOffer:
-    """A retry policy that can be had. Chosen like a transport; the built-in one is named `default`."""
+    """A retry policy that can be had. The highest priority wins; the built-in one, `default`, has 0."""
 
     name: str
     priority: int

@@ -1,0 +1,64 @@
+"""What plugins give out is called through here: what goes wrong names its plugin, and what they answer is checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tilde_core.exceptions import PluginError, TildeError
+from tilde_core.hooks.manager import PluginInfo
+from tilde_core.hooks.offers import Attempt, CredentialProvider, RetryDecision, RetryPolicy
+
+__all__ = ["CheckedPolicy", "CheckedProvider", "call_plugin"]
+
+_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+
+
+def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: object) -> Any:
+    """Call third-party code. A `TildeError` passes; anything else becomes a `PluginError` that names the plugin."""
+    try:
+        return call(*args)
+    except TildeError:
+        raise
+    except Exception as error:
+        raise PluginError(f"plugin {plugin.label} failed in {what}: {type(error).__name__}: {error}") from error
+
+
+class CheckedProvider:
+    """A credential provider whose tokens can be sent."""
+
+    def __init__(self, plugin: PluginInfo, provider: CredentialProvider) -> None:
+        self._plugin = plugin
+        self._provider = provider
+
+    def token(self) -> str:
+        """Return a token that is valid now. Raises `PluginError` for one that no header can carry."""
+        token = call_plugin(self._plugin, "token()", self._provider.token)
+        if not isinstance(token, str) or not _TOKEN.match(token):
+            raise PluginError(
+                f"plugin {self._plugin.label} gave a token that cannot be sent: it must be printable ASCII, no spaces"
+            )
+        return token
+
+    def invalidate(self, token: str) -> bool:
+        """Take note that the service refused `token`. Return whether it is worth asking for another."""
+        return bool(call_plugin(self._plugin, "invalidate()", self._provider.invalidate, token))
+
+
+class CheckedPolicy:
+    """A retry policy whose delays can be waited for."""
+
+    def __init__(self, plugin: PluginInfo, policy: RetryPolicy) -> None:
+        self._plugin = plugin
+        self._policy = policy
+
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        """Return what to do after `attempt`. Raises `PluginError` for what is no decision, or a delay below 0."""
+        decision = call_plugin(self._plugin, "decide()", self._policy.decide, attempt)
+        if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
+            raise PluginError(
+                f"the retry policy of plugin {self._plugin.label} answered {decision!r}; it must be a RetryDecision "
+                "with a delay of 0 or more"
+            )
+        return decision
