@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tilde
+import tilde_core.default_client
 from support import answer, fake_client
 from tilde import Client
 from tilde.exceptions import ConfigurationError
@@ -177,3 +178,11 @@ def test_what_nobody_closed_is_closed_with_the_last_handle(monkeypatch: pytest.M
     del organization
     gc.collect()
     assert transport.closed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this platform")
+def test_a_fork_while_another_thread_makes_the_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tilde_core.default_client, "_lock", threading.Lock())
+    with tilde_core.default_client._lock:
+        tilde_core.default_client._after_fork_in_child()
+        assert isinstance(default_client(), Client)

@@ -95,6 +95,11 @@ def test_an_empty_argument_does_not_fall_through_to_another_principal(monkeypatc
         "ftp://tilde.run",
         "https://",
         "https://user:pw@tilde.run",
+        "https://:pw@tilde.run",
+        "https://@tilde.run",
+        "https://tilde.run?",
+        "https://tilde.run#",
+        "https://tilde.run:0",
         "https://tilde.run?x=1",
         "https://tilde.run#x",
         "https://tilde.run:99999",
@@ -166,3 +171,10 @@ def test_no_repr_shows_the_key() -> None:
     client = tilde.Client(api_key=SECRET)
     assert SECRET not in repr(client) + repr(client.config) + repr(client.repository("a/b"))
     assert SECRET not in repr(client.config.api_key)
+
+
+def test_arguments_of_the_wrong_type() -> None:
+    with pytest.raises(ConfigurationError, match="endpoint_url must be a str, not int"):
+        tilde.Client(endpoint_url=5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="transport must be a name or a Transport, not int"):
+        tilde.Client(transport=5)  # type: ignore[arg-type]

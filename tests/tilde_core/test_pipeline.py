@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import tilde
-from support import answer, fake_client
+from support import FakeClock, answer, fake_client
+from tilde import Client
 from tilde.exceptions import (
     APIError,
     AuthenticationError,
@@ -32,6 +33,7 @@ from tilde.exceptions import (
 from tilde.plugins import CredentialOffer, RetryDecision, RetryOffer, Timeout, hookimpl
 from tilde_core.http import Request, Response
 from tilde_core.operation import Operation
+from tilde_core.testing import FakeTransport
 
 ORG = {"id": "1", "name": "my-team", "display_name": "My Team"}
 GET = Operation(name="things.get", method="GET", path="/things")
@@ -108,14 +110,28 @@ def test_the_request_id_of_the_header_serves_where_the_body_has_none() -> None:
     assert caught.value.request_id == "req-2"
 
 
-@pytest.mark.parametrize("body", [b"<html>proxy</html>", b"", b"[1]", b'{"message": null}', b'{"message": 5}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>proxy</html>", b"", b"[1]", b'{"message": null}', b'{"message": [5]}', b"\xff"]
+)
 def test_odd_error_bodies_do_no_harm(body: bytes) -> None:
     client, _, _ = fake_client([Response(400, {}, body)])
     with pytest.raises(BadRequestError, match="the service answered 400 Bad Request"):
         client.organizations.get("x")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": 5}', b"\xff\xff"])
+def test_a_code_that_is_a_number_does_not_cost_the_message() -> None:
+    client, _, _ = fake_client([answer(400, {"message": "bad thing", "code": 4001, "request_id": "r9"})])
+    with pytest.raises(BadRequestError, match=r"bad thing \(HTTP 400 4001, request id r9\)"):
+        client.organizations.get("x")
+
+
+def test_a_status_nobody_has_heard_of() -> None:
+    client, _, _ = fake_client([answer(499)])
+    with pytest.raises(APIError, match="the service answered 499 "):
+        client.organizations.get("x")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": 5}', b"\xff\xff", b'{"id":' + b"[" * 100_000])
 def test_an_answer_that_is_not_the_json_it_should_be(body: bytes) -> None:
     client, _, _ = fake_client([Response(200, {"X-Request-Id": "req-3"}, body)])
     with pytest.raises(SerializationError) as caught:
@@ -131,6 +147,21 @@ def test_gzip_is_undone_for_every_transport() -> None:
     client, _, _ = fake_client([Response(200, {"Content-Encoding": "gzip"}, b"not gzip")])
     with pytest.raises(SerializationError, match="gzip"):
         client.organizations.get("my-team")
+
+
+@pytest.mark.parametrize("status", [200, 204, 404])
+def test_gzip_without_a_body_is_nothing(status: int) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Length": "7"}
+    client, transport, _ = fake_client(lambda request: Response(status, headers))
+    assert client.repository("a/b").attach("s").objects.exists("x") == (status != 404)
+    assert transport.requests[0].headers["Accept-Encoding"] == "identity"
+    if status != 404:
+        client.repository("a/b").delete()
+
+
+def test_an_error_that_is_mislabelled_as_gzip_is_repeated_like_others() -> None:
+    client, _, _ = fake_client([Response(502, {"Content-Encoding": "gzip"}, b"<html>"), answer(200, ORG)])
+    assert client.organizations.get("my-team").name == "my-team"
 
 
 def test_a_passing_fault_is_repeated() -> None:
@@ -153,6 +184,25 @@ def test_a_retry_after_that_is_too_long_is_in_the_error() -> None:
     assert caught.value.message == "slow down"
     assert caught.value.retry_after == 300.0
     assert clock.sleeps == []
+
+
+def test_retry_after_is_honoured_up_to_the_deadline_counted_from_the_end_of_the_first_attempt() -> None:
+    clock = FakeClock()
+
+    def slow(request: Request) -> Response:
+        clock.now += 7
+        return answer(429, Retry_After="120") if request.attempt == 1 else answer(200, ORG)
+
+    client = Client("k", endpoint_url="https://tilde.test", transport=FakeTransport(slow), clock=clock.clock)
+    client.organizations.get("x")
+    assert clock.sleeps == [120.0]
+
+
+def test_a_wait_past_the_deadline_is_in_the_error_with_its_figure() -> None:
+    client, _, clock = fake_client([answer(503, Retry_After="30"), answer(429, Retry_After="100")])
+    with pytest.raises(RateLimitError, match="asks to wait 100 s, which is past the deadline of 120 s"):
+        client.organizations.get("my-team")
+    assert clock.sleeps == [30.0]
 
 
 def test_giving_up_says_so() -> None:
@@ -208,9 +258,10 @@ def test_a_post_that_did_not_happen_is_repeated(outcome: Response | Exception) -
 def test_a_repeated_delete_that_finds_nothing_is_a_success() -> None:
     client, _, _ = fake_client([OutcomeUnknownError("x"), answer(404)])
     client.repository("a/b").delete()
-    client, _, _ = fake_client([answer(404)])
-    with pytest.raises(NotFoundError):
-        client.repository("a/b").delete()
+    for first in ([], [answer(429)], [NotSentError("x")]):
+        client, _, _ = fake_client([*first, answer(404)])
+        with pytest.raises(NotFoundError):  # nothing was done before
+            client.repository("a/b").delete()
 
 
 def test_transport_errors_name_the_operation() -> None:
@@ -225,6 +276,12 @@ def test_transport_errors_name_the_operation() -> None:
 def broken_body(*pieces: bytes) -> Any:
     yield from pieces
     raise OutcomeUnknownError("the answer ended early")
+
+
+def test_an_answer_that_breaks_off_keeps_its_request_id() -> None:
+    client, _, _ = fake_client([Response(200, {"X-Request-Id": "req-7"}, broken_body())], max_retries=0)
+    with pytest.raises(OutcomeUnknownError, match=r"organizations\.get: .*req-7"):
+        client.organizations.get("x")
 
 
 def test_an_answer_that_breaks_off_is_fetched_again() -> None:
@@ -275,6 +332,13 @@ class TestRedirects:
             client.pipeline.execute(GET)
         assert len(transport.requests) == 6
 
+    @pytest.mark.parametrize("location", ["http://[bad", "http://[bad?signature=s3cret", ""])
+    def test_to_nowhere_that_makes_sense(self, location: str) -> None:
+        client, _, _ = fake_client([Response(307, {"Location": location})])
+        with pytest.raises(APIError, match="the service answered with a redirect to") as caught:
+            client.pipeline.execute(GET)
+        assert "s3cret" not in str(caught.value)
+
     def test_a_write_is_not_redirected(self) -> None:
         client, transport, _ = fake_client([Response(307, {"Location": self.STORE})])
         with pytest.raises(APIError, match="check the endpoint URL") as caught:
@@ -304,6 +368,7 @@ class TestCredentials:
         client, transport, _ = fake_client([], api_key=None)
         with pytest.raises(ConfigurationError) as caught:
             client.organizations.get("x")
+        assert caught.value.operation == "organizations.get"
         for place in ("api_key", "TILDE_API_KEY", "~/.tilde/config.yaml", "credential plugin"):
             assert place in str(caught.value)
         assert transport.requests == []
@@ -335,6 +400,13 @@ class TestCredentials:
         )
         client.organizations.get("x")
         assert transport.requests[0].headers["Authorization"] == "Bearer other"
+
+    def test_a_plugin_that_fails_is_named(self) -> None:
+        client, _, _ = fake_client([], api_key=None, plugins=[Credentials(Rotating())])
+        with pytest.raises(
+            PluginError, match=r"plugin Credentials \(given to the client\) failed in token\(\): IndexE"
+        ):
+            client.organizations.get("x")
 
     @pytest.mark.parametrize("token", ["a\nb", "", " a", "é", None])
     def test_tokens_are_checked_at_the_border(self, token: Any) -> None:
@@ -388,6 +460,28 @@ def test_delays_are_checked_at_the_border(decision: Any) -> None:
     client, _, _ = fake_client([answer(404)], plugins=[Policy(decision)])
     with pytest.raises(PluginError, match="retry policy"):
         client.organizations.get("x")
+
+
+def test_a_retry_policy_that_fails_is_named() -> None:
+    class Broken(Policy):
+        def decide(self, attempt: object) -> Any:
+            raise KeyError("x")
+
+    client, _, _ = fake_client([answer(404)], plugins=[Broken(None)])
+    with pytest.raises(PluginError, match=r"plugin Broken .* failed in decide\(\): KeyError"):
+        client.organizations.get("x")
+
+
+@pytest.mark.parametrize("options", [{"user_agent": "a\nb"}, {"timeout": -1}, {"timeout": 0}])
+def test_options_that_cannot_work_are_refused_at_once(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"header User-Agent|timeout"):
+        fake_client([], **options)
+
+
+@pytest.mark.parametrize("timeout", ["5", True, Timeout])
+def test_a_timeout_is_a_number(timeout: Any) -> None:
+    with pytest.raises(TypeError, match="timeout connect must be a number of seconds"):
+        tilde.Client(timeout=timeout)
 
 
 def test_no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> None:

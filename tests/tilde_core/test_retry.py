@@ -110,7 +110,19 @@ def test_retry_after_in_the_past_means_now() -> None:
     assert retry_after(Headers({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})) == 0.0
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1e9", "Wed, 99 Foo 2015"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "soon",
+        "-5",
+        "1e9",
+        "²",
+        "Wed, 99 Foo 2015",
+        "Wed, 21 Oct 99999 07:28:00 GMT",
+        "1 Jan 2026 00:00 +9999999999",
+    ],
+)
 def test_an_unreadable_retry_after_is_not_there(value: str) -> None:
     assert retry_after(Headers({"Retry-After": value})) is None
 
@@ -124,3 +136,4 @@ def test_a_longer_retry_after_fails_at_once_with_the_figure() -> None:
 def test_nothing_starts_after_the_deadline() -> None:
     assert POLICY.decide(attempt(503, elapsed=119.0, wait="2")).delay is None
     assert POLICY.decide(attempt(503, elapsed=110.0, wait="2")).delay == 2.0
+    assert POLICY.decide(attempt(503, elapsed=121.0)).reason == "gave up: past the deadline of 120 s"

@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-import msgspec
-
-from tilde_core.exceptions import APIError, RateLimitError, error_for_status
+from tilde_core.exceptions import APIError, RateLimitError, SerializationError, error_for_status
 from tilde_core.http import Response, redact_url
 from tilde_core.operation import Operation
 from tilde_core.retry_after import retry_after
+from tilde_core.serialization import decode_json, decompressed
 
 __all__ = ["api_error"]
 
 
-class _ErrorBody(msgspec.Struct):
-    message: str | None = None
-    code: str | None = None
-    request_id: str | None = None
-
-
-def api_error(operation: Operation, response: Response) -> APIError:
-    """Return the exception for `response`, whose body must have been read."""
-    body = _error_body(response)
+def api_error(operation: Operation, url: str, response: Response) -> APIError:
+    """Return the exception for `response`, whose body must have been read. `url` is without its query."""
+    body = _error_body(operation, response)
     error = error_for_status(response.status)(
-        body.message or _default_message(operation, response),
+        _text(body, "message") or _default_message(operation, response),
         status_code=response.status,
-        code=body.code or "",
+        code=_text(body, "code"),
         method=operation.method,
-        url=redact_url(operation.url) or operation.path,
+        url=url,
         operation=operation.name,
-        request_id=body.request_id or response.headers.get("X-Request-Id", ""),
+        request_id=_text(body, "request_id") or response.headers.get("X-Request-Id", ""),
     )
     if isinstance(error, RateLimitError):
         error.retry_after = retry_after(response.headers)
     return error
 
 
-def _error_body(response: Response) -> _ErrorBody:
+def _error_body(operation: Operation, response: Response) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(response.read(), type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _ErrorBody()  # a HEAD, a proxy's page, an object store's XML
+        return decode_json(decompressed(response, operation.name), dict[str, Any], operation.name)
+    except SerializationError:
+        return {}  # a HEAD, a proxy's page, an object store's XML
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    return str(value) if isinstance(value, (str, int)) else ""
 
 
 def _default_message(operation: Operation, response: Response) -> str:
@@ -49,7 +48,8 @@ def _default_message(operation: Operation, response: Response) -> str:
     if 300 <= response.status < 400:
         target = redact_url(response.headers.get("Location", "")) or "nowhere"
         return f"the service answered with a redirect to {target}; check the endpoint URL"
-    who = "the object store" if operation.url else "the service"
+    # A read of bytes ends at the store, and the service itself would have answered JSON.
+    who = "the object store" if operation.url or operation.stream else "the service"
     try:
         return f"{who} answered {response.status} {HTTPStatus(response.status).phrase}"
     except ValueError:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from tilde_core.config import Config, resolve_config
+from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import Transport
 from tilde_core.http import Timeout
@@ -66,6 +67,8 @@ class Client:
             credentials=credentials,
         )
         given = None if isinstance(transport, str) else transport
+        if given is not None and not isinstance(given, Transport):
+            raise ConfigurationError(f"transport must be a name or a Transport, not {type(given).__name__}")
         self._set_up(Runtime(config, plugins=plugins, transport=given, clock=clock), options, owner=True)
 
     def _set_up(self, runtime: Runtime, options: Options, *, owner: bool) -> None:

@@ -119,10 +119,11 @@ def _clean_endpoint(endpoint: Setting[str | None]) -> str:
     url = endpoint.value or DEFAULT_ENDPOINT_URL
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or parts.username or not _PRINTABLE.match(url):
+    # Each of these, even with nothing behind it, would change where `/api/v1` goes, or be a secret in a repr.
+    if not usable or "@" in url or "?" in url or "#" in url or not _PRINTABLE.match(url):
         raise ConfigurationError(
             f"the endpoint URL from {endpoint.source} must look like https://host[:port][/path], without user, query "
             f"or fragment"

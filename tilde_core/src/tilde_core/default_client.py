@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +16,16 @@ __all__ = ["configure", "default_client", "organizations", "repository"]
 
 _lock = threading.Lock()
 _client: Client | None = None
+
+
+def _after_fork_in_child() -> None:
+    """Another thread of the parent may have held the lock; in the child nobody would ever free it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def configure(

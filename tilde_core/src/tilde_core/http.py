@@ -48,6 +48,8 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in ("connect", "read", "write", "pool"):
             value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise TypeError(f"timeout {name} must be a number of seconds or None, not {type(value).__name__}")
             if value is not None and not value > 0:
                 raise ValueError(f"timeout {name}={value!r}: must be a number of seconds above 0, or None")
 

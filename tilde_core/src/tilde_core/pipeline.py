@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import itertools
 import platform
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode, urljoin
 
 from tilde_core.api_errors import api_error
-from tilde_core.exceptions import APIError, NotSentError, PluginError, TildeError, TransportError
+from tilde_core.exceptions import APIError, NotSentError, TildeError, TransportError
 from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled
-from tilde_core.hooks.offers import Attempt, RetryDecision, RetryPolicy, RetrySettings
-from tilde_core.http import Headers, Request, Response, Timeout
+from tilde_core.hooks.offers import Attempt, RetryPolicy, RetrySettings
+from tilde_core.http import Headers, Request, Response, Timeout, redact_url
 from tilde_core.operation import Operation
 from tilde_core.runtime import Clock, Runtime
 from tilde_core.serialization import decompressed, encode_json
@@ -23,7 +22,6 @@ __all__ = ["Options", "Pipeline"]
 
 _DEADLINE = 120.0
 _MAX_REDIRECTS = 5
-_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to the object store. Everything else, the token first of all, stays with the API.
 _HEADERS_FOR_STORE = frozenset({"range", "if-match", "accept-encoding", "user-agent"})
@@ -40,6 +38,7 @@ class Options:
     def __post_init__(self) -> None:
         if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int) or self.max_retries < 0:
             raise ValueError(f"max_retries={self.max_retries!r}: must be 0 or a positive whole number")
+        Headers({"User-Agent": self.user_agent})  # refuses what no header can carry
 
 
 class Pipeline:
@@ -60,21 +59,27 @@ class Pipeline:
 
         The body is read already unless `operation.stream`. Raises `APIError`, `TransportError`, `ConfigurationError`.
         """
-        started = self.clock.monotonic()
+        try:
+            return self._execute(operation)
+        except TildeError as error:
+            error.operation = error.operation or operation.name
+            raise
+
+    def _execute(self, operation: Operation) -> Response:
+        first_ended: float | None = None
         may_have_happened = False
         for number in itertools.count(1):
             try:
-                response = self._attempt(operation, number, self._timeout(number, started))
+                response = self._attempt(operation, number, self._timeout(first_ended))
             except TransportError as error:
                 failure: TildeError = error
-                failure.operation = failure.operation or operation.name
                 headers = Headers()
             else:
                 if response.status < 300:
                     return response
-                if _was_deleted_before(operation, number, response):
+                if _was_deleted_before(operation, may_have_happened, response):
                     return Response(204, response.headers)
-                failure, headers = api_error(operation, response), response.headers
+                failure, headers = self._api_error(operation, response), response.headers
             may_have_happened = may_have_happened or _may_have_happened(failure)
             repeatable = operation.is_repeatable
             if operation.resolve is not None and may_have_happened:
@@ -82,21 +87,23 @@ class Pipeline:
                 if answer is not None:
                     return answer
                 repeatable = True
-            elapsed = self.clock.monotonic() - started
-            self.wait_or_raise(_attempt_of(operation, number, elapsed, repeatable, headers, failure), failure)
+            now = self.clock.monotonic()
+            first_ended = now if first_ended is None else first_ended
+            attempt = _attempt_of(operation, number, now - first_ended, repeatable, headers, failure)
+            self.wait_or_raise(attempt, failure)
         raise AssertionError("unreachable")
 
-    def _timeout(self, number: int, started: float) -> Timeout:
+    def _timeout(self, first_ended: float | None) -> Timeout:
         """A repeat gets no more time than the deadline leaves; the first attempt has its own time-outs only."""
-        if number == 1:
+        if first_ended is None:
             return self._options.timeout
-        left = _DEADLINE - (self.clock.monotonic() - started)
+        left = _DEADLINE - (self.clock.monotonic() - first_ended)
         return self._options.timeout.at_most(max(left, 1.0))
 
     def wait_or_raise(self, attempt: Attempt, failure: TildeError) -> None:
         """Wait until `attempt` may be repeated, or raise `failure` if the retry policy says that it may not."""
         decision = self._policy().decide(attempt)
-        delay = _checked_delay(decision)
+        delay = decision.delay
         if delay is None:
             failure.gave_up = decision.reason
             raise failure
@@ -118,8 +125,15 @@ class Pipeline:
         response = self._send(request) if operation.url else self._send_authorized(request)
         if operation.stream and response.status < 300:
             return response
-        response.read()
-        return decompressed(response, operation.name)
+        try:
+            response.read()
+        except TransportError as error:
+            error.request_id = error.request_id or response.headers.get("X-Request-Id", "")
+            raise
+        return decompressed(response, operation.name) if response.status < 300 else response
+
+    def _api_error(self, operation: Operation, response: Response) -> APIError:
+        return api_error(operation, redact_url(operation.url or self._base_url + operation.path), response)
 
     def _request(self, operation: Operation, number: int, timeout: Timeout) -> Request:
         headers = Headers({"User-Agent": self._user_agent, **operation.headers})
@@ -130,7 +144,7 @@ class Pipeline:
             content = encode_json(operation.body)
             headers = headers.set("Content-Type", "application/json")
         # An object's bytes are wanted as they are stored, and a range of them cannot be decompressed.
-        plain = operation.stream or operation.url
+        plain = operation.stream or operation.url or operation.method == "HEAD"
         return Request(
             method=operation.method,
             url=operation.url or self._api_url(operation),
@@ -159,11 +173,11 @@ class Pipeline:
         """Send, and follow redirects of a read. The token goes to the API only, never to where it points."""
         for _ in range(_MAX_REDIRECTS):
             response = self._send(request)
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or request.method not in ("GET", "HEAD") or not location:
+            target = _redirect_target(request, response)
+            if target is None:
                 return response
             response.close()
-            request = self._redirected(request, urljoin(request.url, location))
+            request = self._redirected(request, target)
         return self._send(request)
 
     def _redirected(self, request: Request, url: str) -> Request:
@@ -210,6 +224,17 @@ class Pipeline:
             self._hooks.emit(make_event())
 
 
+def _redirect_target(request: Request, response: Response) -> str | None:
+    """Where a read is sent on to; `None` if it is not, or to nowhere that makes sense: that is an error like others."""
+    location = response.headers.get("Location")
+    if response.status not in _REDIRECTS or request.method not in ("GET", "HEAD") or not location:
+        return None
+    try:
+        return urljoin(request.url, location)
+    except ValueError:
+        return None
+
+
 def _attempt_of(
     operation: Operation, number: int, elapsed: float, repeatable: bool, headers: Headers, failure: TildeError
 ) -> Attempt:
@@ -232,21 +257,9 @@ def _may_have_happened(failure: TildeError) -> bool:
 
 
 def _with_token(request: Request, token: str) -> Request:
-    if not isinstance(token, str) or not _TOKEN.match(token):
-        raise PluginError(
-            "the credential plugin gave a token that cannot be sent: it must be printable ASCII without spaces"
-        )
     return request.with_header("Authorization", f"Bearer {token}")
 
 
-def _checked_delay(decision: RetryDecision) -> float | None:
-    if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
-        raise PluginError(
-            f"the retry policy answered {decision!r}; it must be a RetryDecision with a delay of 0 or more"
-        )
-    return decision.delay
-
-
-def _was_deleted_before(operation: Operation, number: int, response: Response) -> bool:
-    """A DELETE that is repeated and finds nothing did its work the first time."""
-    return operation.method == "DELETE" and number > 1 and response.status == 404
+def _was_deleted_before(operation: Operation, may_have_happened: bool, response: Response) -> bool:
+    """A DELETE that may have been done in an attempt before, and finds nothing, did its work then."""
+    return operation.method == "DELETE" and may_have_happened and response.status == 404

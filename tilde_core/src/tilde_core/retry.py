@@ -44,7 +44,8 @@ class DefaultRetryPolicy:
             return RetryDecision(None, f"the service asks to wait {asked:.0f} s, more than {MAX_RETRY_AFTER:.0f} s")
         delay = asked if asked is not None else _backoff(attempt)(state)
         if attempt.elapsed + delay > self._settings.deadline:
-            return RetryDecision(None, f"gave up: the deadline of {self._settings.deadline:.0f} s would be over")
+            wish = f"the service asks to wait {asked:.0f} s, which is" if asked is not None else "gave up:"
+            return RetryDecision(None, f"{wish} past the deadline of {self._settings.deadline:.0f} s")
         return RetryDecision(delay, _reason(attempt))
 
 

@@ -31,6 +31,6 @@ def http_date(value: str) -> datetime | None:
     """Return the moment that an HTTP date names, with its time zone; `None` if it is not one."""
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=timezone.utc)

@@ -24,7 +24,7 @@ def decode_json(response: Response, kind: type[T], operation: str) -> T:
     """Return the body of `response` as a `kind`. Raises `SerializationError` that names the place."""
     try:
         return msgspec.json.decode(response.read(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SerializationError(
             f"the service's answer is not the JSON it should be: {error}",
             operation=operation,
@@ -34,12 +34,14 @@ def decode_json(response: Response, kind: type[T], operation: str) -> T:
 
 def decompressed(response: Response, operation: str) -> Response:
     """Return `response` with its body, which must have been read, as it was before `Content-Encoding: gzip`."""
-    if response.headers.get("Content-Encoding", "").lower() != "gzip":
+    if response.headers.get("Content-Encoding", "").lower() != "gzip" or not response.read():
         return response
     try:
         content = zlib.decompress(response.read(), wbits=zlib.MAX_WBITS | 16)
     except zlib.error as error:
         raise SerializationError(
-            f"the service's answer says it is gzip and is not: {error}", operation=operation
+            f"the service's answer says it is gzip and is not: {error}",
+            operation=operation,
+            request_id=response.headers.get("X-Request-Id", ""),
         ) from error
     return Response(response.status, response.headers.without("Content-Encoding"), content)
