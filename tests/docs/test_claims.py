@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,14 @@ import yaml
 pytest.importorskip("tilde_local.server")
 
 import tilde.exceptions
+import tilde_local.cli
 from docs.blocks import DOCUMENTS, ROOT
 from tilde_core.hooks import spec
+from tilde_core.transfer import limits
+from tilde_local.api.routes import MAX_BODY_BYTES
+from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
+from tilde_local.objects import MAX_METADATA_BYTES
+from tilde_local.store.paths import MAX_PATH_BYTES
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
@@ -91,3 +98,29 @@ def test_links_to_headings_lead_somewhere(document: Path) -> None:
         linked = document.parent / target if target else document
         headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
         assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        f"good for {UPLOAD_SECONDS // 60} minutes to upload and for {DOWNLOAD_SECONDS // 60} to download",
+        f"API calls have at most {MAX_BODY_BYTES // 2**20} MiB",
+        f"at most {MAX_METADATA_BYTES} bytes as JSON",
+        f"Object paths have 1 to {MAX_PATH_BYTES} bytes",
+    ],
+)
+def test_figures_of_the_local_server(claim: str) -> None:
+    document = (ROOT / "docs/local-server.md").read_text(encoding="utf-8")
+    assert claim in " ".join(document.split())
+
+
+def test_what_the_local_server_prints_is_what_the_document_shows() -> None:
+    document = (ROOT / "docs/local-server.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^export (\w+)=", document, re.MULTILINE)
+    assert shown == re.findall(r"export (\w+)=", inspect.getsource(tilde_local.cli.serve))
+
+
+def test_figures_of_uploads() -> None:
+    text = " ".join(GUIDE.split())
+    assert f"From {limits.MULTIPART_THRESHOLD // 2**20} MiB on" in text
+    assert f"parts of at least {limits.PART_SIZE // 2**20} MiB" in text
