@@ -6,11 +6,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tilde_local.api.routes import API_ROOT, ROUTES, ApiRoute
 from tilde_local.errors import ApiError, error_response
 from tilde_local.guard import Guard, request_id_of
+from tilde_local.routing import SegmentRoute
 from tilde_local.services import Services
 from tilde_local.store_routes import StoreRoute, download, upload, upload_part
 
@@ -19,11 +19,11 @@ __all__ = ["build_app"]
 
 def build_app(services: Services) -> Starlette:
     """The application over `services`; it opens and closes nothing."""
-    routes = [Route(API_ROOT + path, ApiRoute(services, methods)) for path, methods in ROUTES.items()]
+    routes = [SegmentRoute(API_ROOT + path, ApiRoute(services, methods)) for path, methods in ROUTES.items()]
     routes += [
-        Route("/store/uploads/{upload}", StoreRoute(services, "PUT", upload)),
-        Route("/store/uploads/{upload}/parts/{number:int}", StoreRoute(services, "PUT", upload_part)),
-        Route("/store/objects/{digest}", StoreRoute(services, "GET", download)),
+        SegmentRoute("/store/uploads/{upload}", StoreRoute(services, "PUT", upload)),
+        SegmentRoute("/store/uploads/{upload}/parts/{number}", StoreRoute(services, "PUT", upload_part)),
+        SegmentRoute("/store/objects/{digest}", StoreRoute(services, "GET", download)),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(Guard)], exception_handlers={Exception: _answer_bug})
     app.router.redirect_slashes = False

@@ -1,7 +1,7 @@
 """What the server refuses, by HTTP status.
 
 ApiError                 500  internal_error
-├── BadRequest           400  bad_request, no_changes, invalid_upload, …
+├── BadRequest           400  bad_request, no_changes, invalid_upload_token, …
 ├── Unauthorized         401  unauthorized
 ├── Forbidden            403  forbidden, forbidden_host, forbidden_origin, invalid_signature, expired_url
 ├── NotFound             404  not_found
@@ -32,6 +32,7 @@ __all__ = [
     "PreconditionFailed",
     "RangeNotSatisfiable",
     "StaleCommit",
+    "StartError",
     "Unauthorized",
     "error_response",
 ]
@@ -123,8 +124,12 @@ class RangeNotSatisfiable(ApiError):
     code = "range_not_satisfiable"
 
 
-class DataDirectoryError(RuntimeError):
-    """The data directory cannot be used: in use by another server, or written by a newer version."""
+class StartError(RuntimeError):
+    """The server did not start."""
+
+
+class DataDirectoryError(StartError):
+    """The data directory cannot be used: in use by another server, damaged, or written by a newer version."""
 
 
 def error_response(error: ApiError, request_id: str) -> Response:

@@ -14,6 +14,7 @@ from tilde_local.errors import ApiError, BadRequest, MethodNotAllowed, error_res
 from tilde_local.guard import request_id_of
 from tilde_local.object_store import entry_of
 from tilde_local.objects import ByteRange, entry_headers, not_modified, select_range
+from tilde_local.routing import raw_path
 from tilde_local.services import Services
 from tilde_local.store import uploads
 from tilde_local.store.records import Entry
@@ -56,7 +57,7 @@ class StoreRoute:
                 code="unexpected_authorization",
             )
         query = self._services.signer.check_url(
-            request.method, request.scope["path"], request.scope["query_string"].decode("latin-1")
+            request.method, raw_path(request.scope), request.scope["query_string"].decode("latin-1")
         )
         return await self._endpoint(self._services, request, query)
 
@@ -75,14 +76,12 @@ async def _drain(request: Request) -> None:
 
 async def upload(services: Services, request: Request, query: dict[str, str]) -> Response:
     """PUT /store/uploads/{upload}"""
-    stored = await _receive(request, services.blobs)
 
-    def record() -> None:
+    def record(stored: StoredBlob) -> None:
         with services.database.write() as db:
             uploads.record_upload(db, request.path_params["upload"], query["session"], stored, services.now())
 
-    await run_in_threadpool(record)
-    return Response(headers={"ETag": f'"{stored.md5}"'})
+    return await _receive(request, services.blobs, record)
 
 
 async def upload_part(services: Services, request: Request, query: dict[str, str]) -> Response:
@@ -95,27 +94,35 @@ async def upload_part(services: Services, request: Request, query: dict[str, str
 
     def record(stored: StoredBlob) -> None:
         with services.database.write() as db:
-            uploads.record_part(db, upload_id, number, stored)
+            in_time = uploads.record_part(db, upload_id, number, stored, services.now())
+        if not in_time:
+            check()
 
     await run_in_threadpool(check)
-    stored = await _receive(request, services.blobs)
-    await run_in_threadpool(record, stored)
-    return Response(headers={"ETag": f'"{stored.md5}"'})
+    return await _receive(request, services.blobs, record)
 
 
-async def _receive(request: Request, blobs: Blobs) -> StoredBlob:
-    """The whole body as a blob. Raises ClientDisconnect or BadRequest if it is not whole."""
-    announced = request.headers.get("content-length")
+async def _receive(request: Request, blobs: Blobs, record: Callable[[StoredBlob], None]) -> Response:
+    """Store the whole body and record it. Raises ClientDisconnect if it breaks off.
+
+    Its length is not checked again: h11 ends the stream after as many bytes as were announced, and not before.
+    """
     writer = await run_in_threadpool(blobs.create)
+
+    def finish() -> StoredBlob:
+        # In one go, so that only a crash can leave a blob behind that no row names.
+        stored = writer.finish()
+        record(stored)
+        return stored
+
     try:
         async for piece in _pieces(request):
             await run_in_threadpool(writer.write, piece)
-        if announced is not None and int(announced) != writer.size:
-            raise BadRequest(f"{announced} bytes announced, {writer.size} received", code="incomplete_body")
-        return await run_in_threadpool(writer.finish)
+        stored = await run_in_threadpool(finish)
     except BaseException:
         writer.discard()
         raise
+    return Response(headers={"ETag": f'"{stored.md5}"'})
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:

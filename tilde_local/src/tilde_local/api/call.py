@@ -42,8 +42,12 @@ class Query:
             self._values[name] = value
 
     def text(self, name: str) -> str:
-        """The parameter, or an empty string if it is absent."""
+        """The parameter, or an empty string if it is absent: for those that mean the same empty."""
         return self._values.get(name, "")
+
+    def optional(self, name: str) -> str | None:
+        """The parameter, or None if it is absent: for those that name something, as an empty name is a wrong one."""
+        return self._values.get(name)
 
     def required(self, name: str) -> str:
         """The parameter. Raises BadRequest if it is absent."""
@@ -80,7 +84,7 @@ class Call(NamedTuple):
         try:
             return msgspec.json.decode(self.body, type=shape)
         except msgspec.ValidationError as error:
-            raise BadRequest(_explain(str(error)), code="invalid_field") from error
+            raise BadRequest(_explain(str(error), self.body)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {error}", code="malformed_json") from error
 
@@ -96,15 +100,34 @@ class Call(NamedTuple):
 Endpoint = Callable[[Call], Response]
 
 
-def _explain(message: str) -> str:
+def _explain(message: str, body: bytes) -> str:
     """A message of msgspec with the field in front: `retention_days: expected int, got str`."""
     found = _AT.fullmatch(message)
-    what, field = (found["what"], found["field"] or "") if found else (message, "")
+    what, field = (found["what"], _with_key(found["field"] or "", body)) if found else (message, "")
     if missing := _MISSING.fullmatch(what):
         name = ".".join(part for part in (field, missing["name"]) if part)
         return f"{name}: {'required, but missing' if 'missing' in missing['what'] else 'no such field'}"
     text = what.replace("`", "")
     return f"{field or 'body'}: {text[:1].lower()}{text[1:]}"
+
+
+def _with_key(field: str, body: bytes) -> str:
+    """`metadata[...]` as `metadata['key']`: msgspec names the places in arrays, but not in maps."""
+    holder, found, rest = field.partition("[...]")
+    for key, value in _map_at(body, holder).items() if found else ():
+        # All maps are of text, and decoding stopped at the first value that is none.
+        if not isinstance(value, str):
+            return f"{holder}[{key!r}]{rest}"
+    return field
+
+
+def _map_at(body: bytes, name: str) -> dict[str, Any]:
+    """The map in a field; empty if the body is no JSON further on, or has another value for the same name there."""
+    try:
+        found = msgspec.json.decode(body)[name]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def json_response(value: Any, status: int = 200) -> Response:

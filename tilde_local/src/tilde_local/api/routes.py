@@ -13,6 +13,7 @@ from tilde_local.api import accounts, commits, objects, organizations, repositor
 from tilde_local.api.call import Call, Endpoint, Query
 from tilde_local.errors import ApiError, BodyTooLarge, MethodNotAllowed, NotFound, Unauthorized, error_response
 from tilde_local.guard import request_id_of
+from tilde_local.routing import raw_path
 from tilde_local.services import Services
 from tilde_local.store import users
 from tilde_local.store.records import User
@@ -89,11 +90,12 @@ class ApiRoute:
 
     def _endpoint(self, request: Request) -> Endpoint:
         if not self._methods:
-            raise NotFound(f"no such path: {request.url.path}")
+            raise NotFound(f"no such path: {raw_path(request.scope)}")
         if request.method not in self._methods:
             allowed = ", ".join(sorted(self._methods))
             raise MethodNotAllowed(
-                f"{request.method} is not possible on {request.url.path}, only {allowed}", headers={"Allow": allowed}
+                f"{request.method} is not possible on {raw_path(request.scope)}, only {allowed}",
+                headers={"Allow": allowed},
             )
         return self._methods[request.method]
 
