@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,66 +138,6 @@ def test_everything_survives_a_restart(tmp_path: Path, connect: Callable[[str, s
         assert again.finalize(session, "c", token).status == 201
         assert again.try_commit(session).status == 200
         assert again.get("/objects").paths == ["a", "b", "c"]
-
-
-def test_abandoned_uploads_are_removed_at_start(
-    tmp_path: Path, connect: Callable[[str, str], Api], clock: Clock
-) -> None:
-    clock.now = datetime.now(timezone.utc)
-
-    def stored() -> set[str]:
-        return {path.name for path in (tmp_path / "blobs").glob("*/*")}
-
-    def names(*contents: bytes) -> set[str]:
-        return {hashlib.sha256(content).hexdigest() for content in contents}
-
-    with Server(tmp_path, clock=clock) as server:
-        repo = connect(server.endpoint_url, server.api_key).new_repository()
-        repo.commit({"committed": b"committed", "shared": b"shared"})
-        repo.commit({"committed": b"replaced"})
-        open_session = repo.session()
-        repo.put(open_session, "staged", b"staged")
-        rolled_back = repo.session()
-        repo.put(rolled_back, "dropped", b"dropped")
-        repo.put(rolled_back, "shared copy", b"shared")
-        repo.call("DELETE", f"/sessions/{rolled_back}")
-        url, _ = repo.begin(open_session, "never")
-        repo.api.store("PUT", url, b"overwritten")
-        repo.api.store("PUT", url, b"never finalized")
-        kept_parts = multipart(repo, open_session, "assembled", [b"part one", b"part two"][:1], complete=True)
-        multipart(repo, open_session, "abandoned", [b"lost part"], complete=False)
-    (tmp_path / "tmp" / "left behind").write_bytes(b"x")
-    everything = stored()
-    kept = names(b"committed", b"shared", b"replaced", b"staged", *kept_parts)
-    lost = names(b"dropped", b"overwritten", b"never finalized", b"lost part")
-    assert everything == kept | lost
-    with Server(tmp_path, clock=clock):
-        assert stored() == everything
-    clock.advance(days=1, hours=1)
-    with Server(tmp_path, clock=clock) as server:
-        assert stored() == kept
-        assert list((tmp_path / "tmp").iterdir()) == []
-        again = connect(server.endpoint_url, server.api_key).repository(repo.root)
-        assert again.read("assembled", session_id=open_session).body == b"part one"
-        assert again.try_commit(open_session).status == 200
-    clock.advance(days=2)
-    with Server(tmp_path, clock=clock) as server:
-        again = connect(server.endpoint_url, server.api_key).repository(repo.root)
-        assert [again.read(path).body for path in ("staged", "assembled")] == [b"staged", b"part one"]
-
-
-def multipart(repo: Repo, session: str, path: str, parts: list[bytes], *, complete: bool) -> list[bytes]:
-    query = {"session_id": session, "path": path}
-    handle = repo.call("POST", "/object/multipart", query).json
-    listed = []
-    for number, data in enumerate(parts, 1):
-        url = repo.call("GET", "/object/multipart/part", {**query, **handle, "part_number": number}).json["upload_url"]
-        etag = repo.api.store("PUT", url, data).headers["ETag"]
-        listed.append({"part_number": number, "etag": etag})
-    if complete:
-        answer = repo.call("POST", "/object/multipart/complete", query, {**handle, "parts": listed})
-        assert answer.status == 201, answer
-    return parts
 
 
 def test_a_blob_is_synced_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -86,7 +88,7 @@ def test_json_of_the_wrong_shape_names_the_field(
     [
         ("/sessions/{session}", {}, "message: required"),
         ("/sessions/{session}", {"message": " "}, "message: cannot be empty"),
-        ("/sessions/{session}", {"message": "m", "metadata": {"k": 1}}, "metadata[...]: expected str, got int"),
+        ("/sessions/{session}", {"message": "m", "metadata": {"k": 1}}, "metadata['k']: expected str, got int"),
         ("/sessions/{session}", {"message": "m", "metadata": []}, "metadata: expected object, got array"),
         ("/object/finalize", {"upload_token": []}, "upload_token: expected str, got array"),
         ("/object/finalize", {"upload_token": "", "size_bytes": "1"}, "size_bytes: expected int, got str"),
@@ -143,3 +145,85 @@ def test_paths_that_no_object_can_have(repo: Repo, refused: Callable[..., None],
 
 def test_a_huge_body_is_refused_before_it_is_kept(api: Api, refused: Callable[..., None]) -> None:
     refused(api.call("POST", "/organizations", body=b" " * (16 * 1024 * 1024 + 1)), 413, code="body_too_large")
+
+
+def test_keys_of_maps_are_named(repo: Repo, refused: Callable[..., None]) -> None:
+    path = f"{repo.root}/sessions/{repo.session()}"
+    for body, field in (
+        (b'{"metadata": {"fine": "x", "a b\\u0000": null}}', "metadata['a b\\x00']: expected str, got null"),
+        # What is not even JSON further on, or repeated, cannot be named; it is refused all the same.
+        (b'{"metadata": {"k": 1}', "metadata[...]: expected str, got int"),
+        (b'{"metadata": {"k": 1}, "metadata": 2}', "metadata[...]: expected str, got int"),
+        (b'{"metadata": {"k": 1, "k": "x"}}', "metadata[...]: expected str, got int"),
+    ):
+        refused(repo.api.call("POST", path, body=body), 400, field)
+
+
+def test_wrong_values_have_one_code(api: Api, repo: Repo, refused: Callable[..., None]) -> None:
+    session = repo.session()
+    for days in (0, "x"):
+        refused(repo.call("PUT", "", None, {"retention_days": days}), 400, "retention_days", code="bad_request")
+    for body in ({"message": ""}, {"message": 1}, {}):
+        refused(repo.call("POST", f"/sessions/{session}", None, body), 400, "message", code="bad_request")
+    for paths in ([], [""], "a"):
+        answer = repo.call("POST", "/objects/delete", {"session_id": session}, {"paths": paths})
+        refused(answer, 400, "paths", code="bad_request")
+    refused(repo.get("/objects", amount=0), 400, "amount", code="bad_request")
+
+
+def test_an_encoded_slash_separates_nothing(api: Api, repo: Repo, refused: Callable[..., None]) -> None:
+    organization, _, rest = repo.root.removeprefix("/organizations/").partition("/")
+    session = repo.session()
+    for path in (
+        f"/organizations/{organization}%2F{rest}",
+        f"/organizations/{organization}%2f{rest.replace('/', '%2f')}",
+        f"/organizations%2F{organization}/{rest}",
+        f"{repo.root}%2Fsessions%2F{session}",
+        f"{repo.root}/sessions%2F{session}",
+    ):
+        refused(api.call("DELETE", path), 404)
+    assert repo.get("/objects", session_id=session).status == 200
+    refused(api.call("GET", f"/organizations/{organization}%2Fx"), 404, f"'{organization}/x'")
+    # Encoding what needs none changes nothing.
+    assert api.call("GET", f"/organizations/%{ord(organization[0]):02x}{organization[1:]}").status == 200
+    url, _ = repo.begin(session, "a")
+    target, _, query = url.partition("?")
+    refused(api.store("PUT", f"{target.replace('uploads/', 'uploads%2F')}?{query}", b""), 401)
+
+
+@pytest.mark.parametrize("name", ["session_id", "ref"])
+def test_an_empty_name_is_not_an_absent_one(repo: Repo, refused: Callable[..., None], name: str) -> None:
+    repo.commit({"a": b"1"})
+    refused(repo.get("/object", path="a", **{name: ""}), 404, "''")
+    refused(repo.get("/objects", **{name: ""}), 404, "''")
+    refused(repo.get("/objects", session_id="", ref=""), 400, "exclude")
+    assert repo.call("HEAD", "/object", {"path": "a", name: ""}).status == 404
+
+
+def test_empty_names_in_log_and_diff(repo: Repo, refused: Callable[..., None]) -> None:
+    commit, session = repo.commit({"a": b"1"}), repo.session()
+    for name in ("ref", "after"):
+        refused(repo.get("/log", **{name: ""}), 404, "''")
+    refused(repo.get("/log", object=""), 400, "object: an object path cannot be empty")
+    refused(repo.get("/diff", session_id=""), 404, "''")
+    refused(repo.get("/diff", left=commit, right=""), 404, "''")
+    refused(repo.get("/diff", left="", right=commit), 404, "''")
+    refused(repo.get("/diff", session_id=session, left=""), 400, "excludes")
+    refused(repo.get("/changes", session_id=""), 404, "''")
+    assert repo.get("/log", prefix="").results == repo.get("/log").results
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        # Only HTTP/1.0 may come without a Host. Two are refused by h11, which the guard relies on.
+        ("GET /api/v1/auth/me HTTP/1.0\r\n", b"403"),
+        ("GET /api/v1/auth/me HTTP/1.0\r\nHost: localhost\r\nHost: evil.example\r\n", b"400"),
+        ("GET /api/v1/auth/me HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n", b"400"),
+        ("GET /api/v1/auth/me HTTP/1.1\r\n", b"400"),
+    ],
+)
+def test_a_request_has_exactly_one_host(api: Api, head: str, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(api.endpoint_url).port or 0)) as raw:
+        raw.sendall(f"{head}Authorization: Bearer {api.api_key}\r\n\r\n".encode())
+        assert raw.recv(1000).split()[1] == status

@@ -123,3 +123,8 @@ def test_tokens_of_single_uploads_are_no_multipart_tokens(repo: Repo, refused: C
     upload.handle["upload_token"] = repo.begin(session, "large")[1]
     refused(upload.part_url(1), 400, code="invalid_upload_token")
     refused(upload.abort(), 400, code="invalid_upload_token")
+
+
+def test_an_encoded_slash_does_not_make_a_part_an_upload(repo: Repo, refused: Callable[..., None]) -> None:
+    url = Multipart(repo, repo.session()).part_url(1).json["upload_url"]
+    refused(repo.api.store("PUT", url.replace("/parts/1", "%2Fparts%2F1"), b"x"), 403, code="invalid_signature")

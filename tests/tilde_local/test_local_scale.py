@@ -103,8 +103,8 @@ READS = {
     "diff of adjacent commits": lambda db, repository, user: diffs.diff_page(
         diffs.compare_commits(db, repository, 1, 2), "", "", 50, ""
     ),
-    "log": lambda db, repository, user: commits.log(db, repository, 2, "", "", 50),
-    "log of a prefix": lambda db, repository, user: commits.log(db, repository, 2, "dir-1/", "", 50),
+    "log": lambda db, repository, user: commits.log(db, repository, 2, "", None, 50),
+    "log of a prefix": lambda db, repository, user: commits.log(db, repository, 2, "dir-1/", None, 50),
     "log of an object": lambda db, repository, user: commits.log(db, repository, 2, "", path_of(3), 50),
 }
 
@@ -121,6 +121,30 @@ def test_a_commit_costs_what_it_changes(seeded: tuple[Seeded, Seeded]) -> None:
     assert few[1] <= few[0] * 1.1 + 20
     assert many[1] <= many[0] * 1.1 + 20
     assert many[0] <= few[0] * 12
+
+
+@pytest.mark.parametrize("between", [10, 40])
+def test_folding_a_diff_costs_about_what_reading_it_does(tmp_path: Path, between: int) -> None:
+    folders = 100
+    seeded = Seeded(tmp_path / "tilde.db", 1)
+    for number in range(between):
+        seeded.change((f"dir-{index}/file", entry_of(number)) for index in range(folders))
+
+    def diff(delimiter: str) -> Callable[[sqlite3.Connection, Repository, User], Any]:
+        return lambda db, repository, user: diffs.diff_page(
+            diffs.compare_commits(db, repository, 1, 1 + between), "", "", 1000, delimiter
+        )
+
+    statements: list[str] = []
+    with seeded.database.read() as db:
+        db.set_trace_callback(statements.append)
+        assert len(diff("/")(db, seeded.repository, seeded.user)) == folders
+        db.set_trace_callback(None)
+    whole, folded = seeded.cost(diff("")), seeded.cost(diff("/"))
+    seeded.database.close()
+    assert folded <= whole * 4
+    # Statements have a price beside their steps; two of each folder look up both sides.
+    assert len(statements) <= (folders + 1) * (2 + 16)
 
 
 @pytest.mark.parametrize("view", [View(1, 2, 2), View(1, 1, 2), View(1, 2, 2, 1), View(1, 1, 2, 1)])

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import pytest
 
 import tilde_local
 from tilde_local import Server, cli
-from tilde_local.errors import Conflict, DataDirectoryError
+from tilde_local.errors import Conflict
 
 if TYPE_CHECKING:
     from tilde_local.conftest import Api
@@ -71,61 +70,12 @@ def test_it_listens_on_loopback_only(shared_server: Server) -> None:
         assert [each for each in local if each.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
 
-def test_a_taken_port_is_an_error() -> None:
-    with Server() as server:
-        port = int(server.endpoint_url.rpartition(":")[2])
-        with pytest.raises(OSError, match="in use"):
-            Server(port=port).start()
-
-
-def test_a_chosen_port() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with Server(port=port) as server:
-        assert server.endpoint_url == f"http://127.0.0.1:{port}"
-
-
-def test_two_servers_on_one_directory_are_an_error(tmp_path: Path) -> None:
-    with Server(tmp_path), pytest.raises(DataDirectoryError, match=re.escape(str(tmp_path))):
-        Server(tmp_path).start()
-    with Server(tmp_path):
-        pass
-
-
-def test_a_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    with Server(tmp_path):
-        pass
-    db = sqlite3.connect(tmp_path / "tilde.db")
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(DataDirectoryError, match="upgrade"):
-        Server(tmp_path).start()
-
-
-def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "tilde.db").write_bytes(b"no database" * 100)
-    with pytest.raises(DataDirectoryError, match=r"tilde\.db"):
-        Server(tmp_path).start()
-
-
 def test_without_a_directory_the_data_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Server():
         (made,) = tmp_path.iterdir()
         assert (made / "tilde.db").exists()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_tokens_and_the_secret_are_kept_safe(tmp_path: Path) -> None:
-    with Server(tmp_path / "data") as server:
-        user_key = server.create_user("alice")
-        kept = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("tilde.db*"))
-        assert server.api_key.encode() not in kept
-        assert user_key.encode() not in kept
-        assert user_key.removeprefix("tuk-").encode() not in kept
-    assert (tmp_path / "data" / "secret.key").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_create_user(shared_server: Server, connect: Callable[[str, str], Api]) -> None:
@@ -188,20 +138,6 @@ def test_the_command(tmp_path: Path, connect: Callable[[str, str], Api], number:
     assert (process.returncode, out) == (0, "")
     assert str(tmp_path) in error
     assert "Traceback" not in error
-
-
-def test_the_command_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    previous = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        with Server(tmp_path):
-            assert cli.main(["serve", "--data-dir", str(tmp_path)]) == 1
-        assert "another Tilde server" in capfd.readouterr().err
-        (tmp_path / "file").write_text("")
-        assert cli.main(["serve", "--data-dir", str(tmp_path / "file")]) == 1
-        assert "file" in capfd.readouterr().err
-    finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), previous, strict=True):
-            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(

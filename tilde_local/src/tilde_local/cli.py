@@ -32,11 +32,11 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     options = _parser().parse_args(arguments)
-    from tilde_local.errors import DataDirectoryError
+    from tilde_local.errors import StartError
 
     try:
         return serve(options.data_dir, options.port)
-    except (DataDirectoryError, OSError) as error:
+    except (StartError, OSError) as error:
         sys.stderr.write(f"tilde-local: {error}\n")
         return 1
 

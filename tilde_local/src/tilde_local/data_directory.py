@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -23,22 +26,37 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["DataDirectory"]
+__all__ = ["DataDirectory", "explained"]
+
+_SECRET_BYTES = 32
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise DataDirectoryError, which names the directory, for what the disk or SQLite objects to."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DataDirectoryError(f"cannot use {path.absolute() / 'tilde.db'}: {error}") from error
+    except OSError as error:
+        raise DataDirectoryError(f"cannot use the data directory {path.absolute()}: {error}") from error
 
 
 class DataDirectory:
     """Opens `path`, created if missing, for this process alone. `close()` lets others in.
 
-    Raises DataDirectoryError if another server uses it, OSError if it cannot be created.
+    Raises DataDirectoryError if another server uses it or it is a file, OSError if it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        if self.path.is_file():
+            raise DataDirectoryError(f"cannot use {self.path} as data directory: it is a file")
         if not self.path.is_dir():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_directory(self.path.parent)
-        self._lock = _lock(self.path / "lock")
         self.blobs = Blobs(self.path / "blobs", self.path / "tmp")
+        self._lock = _lock(self.path / "lock")
 
     @property
     def database(self) -> Path:
@@ -46,17 +64,26 @@ class DataDirectory:
         return self.path / "tilde.db"
 
     def secret(self) -> bytes:
-        """The signing secret: made on first use, the same ever after, so that URLs survive a restart."""
+        """The signing secret: made on first use, the same ever after, so that URLs survive a restart.
+
+        Raises DataDirectoryError if it is too short to keep anyone from forging URLs.
+        """
         place = self.path / "secret.key"
         if not place.exists():
             fresh = self.path / "tmp" / secrets.token_hex(16)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
+                file.write(secrets.token_bytes(_SECRET_BYTES))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(place)
             sync_directory(self.path)
-        return place.read_bytes()
+        secret = place.read_bytes()
+        if len(secret) < _SECRET_BYTES:
+            raise DataDirectoryError(
+                f"{place} has {len(secret)} bytes instead of {_SECRET_BYTES}: remove it and start again;"
+                " a new secret is made then, and presigned URLs from before are refused"
+            )
+        return secret
 
     def close(self) -> None:
         """Release the lock. The lock file stays: removing it would let two servers in."""
@@ -64,7 +91,7 @@ class DataDirectory:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    file = path.open("ab")
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "ab")
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)

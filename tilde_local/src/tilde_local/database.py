@@ -5,6 +5,7 @@ A write is on the disk when `write()` returns: the WAL is synced at every commit
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ class Database:
         self._writing = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        # Made here, because SQLite would let others read it; the -wal and -shm beside it take over its mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._writer = self._connect()
         try:
             schema.prepare(self._writer)
@@ -39,6 +42,8 @@ class Database:
             self._path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         try:
+            # First of all: what belongs to a newer version is not to be touched, and WAL mode is written to the file.
+            schema.check_version(connection)
             for setting in _SETTINGS:
                 connection.execute(f"PRAGMA {setting}")
         except BaseException:

@@ -29,7 +29,9 @@ ByteRange = tuple[int, int]
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PLAIN = re.compile(r"[!-~]([ -~]*[!-~])?")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.ASCII | re.IGNORECASE)
+# No object is as large, and no more digits are read: int() refuses thousands of them.
+_FAR = 10**18
 
 
 def check_content_type(content_type: str) -> str:
@@ -41,9 +43,12 @@ def check_content_type(content_type: str) -> str:
 
 def check_metadata(metadata: Mapping[str, str]) -> str:
     """Metadata as it is stored. Keys become parts of header names, which limits them. Raises BadRequest."""
+    names: dict[str, str] = {}
     for key in metadata:
         if not _TOKEN.fullmatch(key):
             raise BadRequest(f"metadata: the key {key!r} does not fit in a header name")
+        if (other := names.setdefault(key.lower(), key)) != key:
+            raise BadRequest(f"metadata: the keys {other!r} and {key!r} differ only in case, and headers have none")
     text = msgspec.json.encode(metadata).decode() if metadata else ""
     if len(text.encode()) > MAX_METADATA_BYTES:
         raise BadRequest(f"metadata: at most {MAX_METADATA_BYTES} bytes as JSON")
@@ -91,6 +96,14 @@ def not_modified(headers: Mapping[str, str], etag: str) -> bool:
     return known is not None and matches(known, etag)
 
 
+def _position(digits: str) -> int | None:
+    """The number, or None where there is none."""
+    if not digits:
+        return None
+    significant = digits.lstrip("0")
+    return int(significant or "0") if len(significant) <= 18 else _FAR
+
+
 def select_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange | None:
     """The first and last byte asked for, or None for the whole object.
 
@@ -100,10 +113,13 @@ def select_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange 
     found = _RANGE.fullmatch(headers.get("range", "").strip())
     if found is None or found.group(1, 2) == ("", "") or headers.get("if-range", etag) != etag:
         return None
-    first, last = found.groups()
-    if first and last and int(last) < int(first):
+    first, last = (_position(digits) for digits in found.groups())
+    if first is None:
+        span = max(size - (last or 0), 0), size - 1
+    elif last is not None and last < first:
         return None
-    span = (int(first), min(int(last or size), size - 1)) if first else (max(size - int(last), 0), size - 1)
+    else:
+        span = first, size - 1 if last is None else min(last, size - 1)
     if span[0] > span[1]:
         raise RangeNotSatisfiable(
             f"the object has {size} bytes, none of them in {found.group()}",

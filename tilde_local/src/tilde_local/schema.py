@@ -11,7 +11,7 @@ import sqlite3
 
 from tilde_local.errors import DataDirectoryError
 
-__all__ = ["ENTRY_COLUMNS", "SCHEMA_VERSION", "prepare"]
+__all__ = ["ENTRY_COLUMNS", "SCHEMA_VERSION", "check_version", "prepare"]
 
 SCHEMA_VERSION = 1
 ENTRY_COLUMNS = "blob, size, etag, content_type, metadata, modified"
@@ -92,16 +92,18 @@ CREATE TABLE assemblies (
 """
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty database.
-
-    Raises DataDirectoryError if the database was written by a newer version.
-    """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+def check_version(connection: sqlite3.Connection) -> int:
+    """The version of the tables, 0 if there are none yet. Raises DataDirectoryError if it is a newer one."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
         raise DataDirectoryError(
             f"the data directory has schema version {version}, this tilde-local knows {SCHEMA_VERSION}:"
             " upgrade tilde-local"
         )
-    if version == 0:
+    return version
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create the tables in an empty database. Raises DataDirectoryError if a newer version wrote it."""
+    if check_version(connection) == 0:
         connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")

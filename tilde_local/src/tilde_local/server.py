@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import os
-import socket
-import sqlite3
 import tempfile
-import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from tilde_local.app import build_app
 from tilde_local.clock import Clock, utc_now
-from tilde_local.data_directory import DataDirectory
+from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
-from tilde_local.errors import DataDirectoryError
 from tilde_local.services import Services
+from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
 from tilde_local.store import cleanup, users
 
 __all__ = ["Server"]
 
-HOST = "127.0.0.1"
 ADMIN = "local"
-_START_SECONDS = 30
 
 
 class Server:
@@ -86,23 +76,26 @@ class Server:
     def start(self) -> Server:
         """Open the data, bind the port and serve. Returns once requests are answered.
 
-        Raises DataDirectoryError if another server uses the data directory, OSError if the port is taken.
+        Raises DataDirectoryError if the data directory cannot be used, OSError if the port cannot, StartError for the
+        rest.
         """
         if self._running is not None:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
-            listener = stack.enter_context(_bind(self._port))
-            services = stack.enter_context(_Opened(self._data_dir, self._clock)).services
-            cleanup.remove_abandoned(services.database, services.blobs, self._clock())
-            self._api_key = _admin_key(services)
-            stack.enter_context(_Serving(services, listener))
+            listener = stack.enter_context(listen(self._port))
+            opened = stack.enter_context(_Opened(self._data_dir, self._clock))
+            services, self._api_key = opened.services, opened.api_key
+            stack.enter_context(Serving(services, listener))
             self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
             self._services = services
             self._running = stack.pop_all()
         return self
 
     def stop(self) -> None:
-        """Answer what is being asked, then stop; a temporary data directory is removed. Twice is fine."""
+        """Answer what was asked, then stop; a temporary data directory is removed. Twice is fine.
+
+        A request that is still being sent is dropped, and an answer that nobody reads is waited for 3 seconds.
+        """
         running, self._running, self._services = self._running, None, None
         if running is not None:
             running.close()
@@ -116,20 +109,6 @@ class Server:
         self.stop()
 
 
-def _bind(port: int) -> socket.socket:
-    """A listening socket on loopback. There is no way to ask for another interface."""
-    # The protocol is spelled out because asyncio switches off Nagle's delays only on sockets that say TCP.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
 def _admin_key(services: Services) -> str:
     with services.database.write() as db:
         admin = users.find_by_name(db, ADMIN) or users.create_user(db, ADMIN, services.now())
@@ -137,21 +116,21 @@ def _admin_key(services: Services) -> str:
 
 
 class _Opened:
-    """A context in which a data directory, given or temporary, is open."""
+    """A context in which a data directory, given or temporary, is open, tidied up, and has a fresh API key."""
 
     def __init__(self, path: str | os.PathLike[str] | None, clock: Clock) -> None:
         self._stack = ExitStack()
         with self._stack as stack:
             if path is None:
                 path = stack.enter_context(tempfile.TemporaryDirectory(prefix="tilde-local-"))
-            directory = DataDirectory(Path(path))
-            stack.callback(directory.close)
-            try:
+            with explained(Path(path)):
+                directory = DataDirectory(Path(path))
+                stack.callback(directory.close)
                 database = Database(directory.database)
-            except sqlite3.DatabaseError as error:
-                raise DataDirectoryError(f"cannot open {directory.database}: {error}") from error
-            stack.callback(database.close)
-            self.services = Services(database, directory.blobs, Signer(directory.secret(), clock), clock)
+                stack.callback(database.close)
+                self.services = Services(database, directory.blobs, Signer(directory.secret(), clock), clock)
+                cleanup.remove_abandoned(database, directory.blobs, clock())
+                self.api_key = _admin_key(self.services)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> _Opened:
@@ -159,54 +138,3 @@ class _Opened:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-
-
-class _Protocol(H11Protocol):
-    """HTTP without an access log: presigned URLs are credentials. Switched off here, because uvicorn's own setting
-    would silence every other uvicorn server of the process as well."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.access_log = False
-
-
-class _Serving(uvicorn.Server):
-    """A context in which uvicorn serves in a thread."""
-
-    def __init__(self, services: Services, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            build_app(services),
-            http=_Protocol,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=3,
-        )
-        super().__init__(config)
-        self._settled = threading.Event()
-        self._thread = threading.Thread(target=self._run_here, args=(listener,), name="tilde-local", daemon=True)
-
-    def _run_here(self, listener: socket.socket) -> None:
-        try:
-            self.run(sockets=[listener])
-        finally:
-            self._settled.set()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell the starting thread that requests are answered from here on."""
-        await super().startup(sockets)
-        self._settled.set()
-
-    def __enter__(self) -> _Serving:
-        self._thread.start()
-        if not self._settled.wait(_START_SECONDS) or not self.started:
-            self.__exit__()
-            raise RuntimeError("the HTTP server did not start; its log says why")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.should_exit = True
-        self._thread.join()

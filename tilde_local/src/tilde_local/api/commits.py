@@ -12,6 +12,7 @@ from tilde_local.api.call import MAX_AMOUNT, Call, json_response, page_of
 from tilde_local.api.entries import render_difference
 from tilde_local.errors import BadRequest
 from tilde_local.store import commits, committing, diffs, sessions
+from tilde_local.store.paths import check_path
 from tilde_local.store.records import Commit, Repository
 
 __all__ = ["diff", "get", "log", "revert"]
@@ -60,12 +61,15 @@ def revert(call: Call) -> Response:
 def log(call: Call) -> Response:
     """GET /log: newest first, from `ref` back, after the commit `after`."""
     amount, query = call.query.amount(), call.query
+    ref, after, path = (query.optional(name) for name in ("ref", "after", "object"))
+    if path is not None:
+        check_path(path, "object")
     with call.services.database.read() as db:
         repository = call.repository(db)
-        newest = commits.find(db, repository, query.text("ref")).seq if query.text("ref") else repository.head
-        if query.text("after"):
-            newest = min(newest, commits.find(db, repository, query.text("after")).seq - 1)
-        found = commits.log(db, repository, newest, query.text("prefix"), query.text("object"), amount + 1)
+        newest = repository.head if ref is None else commits.find(db, repository, ref).seq
+        if after is not None:
+            newest = min(newest, commits.find(db, repository, after).seq - 1)
+        found = commits.log(db, repository, newest, query.text("prefix"), path, amount + 1)
     return page_of(found, amount, lambda commit: _render(call, repository, commit), lambda commit: commit.id)
 
 
@@ -79,15 +83,15 @@ def diff(call: Call) -> Response:
 
 
 def _sides(call: Call, db: sqlite3.Connection, repository: Repository) -> diffs.Comparison:
-    session_id, left, right = (call.query.text(name) for name in ("session_id", "left", "right"))
-    if session_id:
-        if left or right:
+    session_id, left, right = (call.query.optional(name) for name in ("session_id", "left", "right"))
+    if session_id is not None:
+        if left is not None or right is not None:
             raise BadRequest("session_id excludes left and right: give one or the other")
         return diffs.compare_session(db, repository, sessions.find(db, repository, session_id))
-    if not right:
+    if right is None:
         raise BadRequest("right: required unless session_id is given")
     # Without `left` the comparison is with nothing: so a first commit shows everything it added. A stale `left` is
     # fine, because every commit's own diff needs its parent.
     newer = commits.require(db, repository, right, call.services.clock()).seq
-    older = commits.find(db, repository, left).seq if left else 0
+    older = 0 if left is None else commits.find(db, repository, left).seq
     return diffs.compare_commits(db, repository, older, newer)

@@ -70,10 +70,10 @@ def render_difference(found: Difference) -> ListingJson:
 
 def view_of(call: Call, db: sqlite3.Connection, repository: Repository) -> View:
     """What `session_id` or `ref` names, by default the newest commit. Raises BadRequest if both are given."""
-    session_id, ref = call.query.text("session_id"), call.query.text("ref")
-    if session_id and ref:
+    session_id, ref = call.query.optional("session_id"), call.query.optional("ref")
+    if session_id is not None and ref is not None:
         raise BadRequest("session_id and ref exclude each other: give one of them")
-    if session_id:
+    if session_id is not None:
         return sessions.view_of(sessions.find(db, repository, session_id), repository)
-    seq = commits.require(db, repository, ref, call.services.clock()).seq if ref else repository.head
+    seq = repository.head if ref is None else commits.require(db, repository, ref, call.services.clock()).seq
     return View(repository.key, seq, repository.head)

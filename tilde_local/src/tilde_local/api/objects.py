@@ -75,7 +75,7 @@ def delete_many(call: Call) -> Response:
     """POST /objects/delete: `deleted` counts the distinct paths, so that a repeated call answers the same."""
     paths = call.json(DeleteObjects).paths
     if not 1 <= len(paths) <= MAX_DELETES:
-        raise BadRequest(f"paths: expected 1 to {MAX_DELETES} paths, got {len(paths)}", code="invalid_field")
+        raise BadRequest(f"paths: expected 1 to {MAX_DELETES} paths, got {len(paths)}")
     distinct = list({check_path(path, f"paths[{index}]"): None for index, path in enumerate(paths)})
     with call.services.database.write() as db:
         repository, session = session_of(call, db)

@@ -33,7 +33,7 @@ def commit(call: Call) -> Response:
     """POST /sessions/{session_id}: durable when it answers."""
     body = call.json(CommitSession)
     if not body.message.strip():
-        raise BadRequest("message: cannot be empty", code="invalid_field")
+        raise BadRequest("message: cannot be empty")
     with call.services.database.write() as db:
         repository = call.repository(db)
         session = sessions.find(db, repository, call.params["session_id"])

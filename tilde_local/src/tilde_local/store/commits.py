@@ -62,11 +62,11 @@ def require(db: sqlite3.Connection, repository: Repository, ref: str, now: datet
 
 
 def log(
-    db: sqlite3.Connection, repository: Repository, newest: int, prefix: str, path: str, limit: int
+    db: sqlite3.Connection, repository: Repository, newest: int, prefix: str, path: str | None, limit: int
 ) -> list[Commit]:
     """At most `limit` commits from number `newest` back that changed `path` and something under `prefix`, if given."""
     source, order, conditions = "commits c", "c.seq", "c.repository = :repository AND c.seq <= :newest"
-    if path:
+    if path is not None:
         source, order = "changes o CROSS JOIN commits c ON c.repository = o.repository AND c.seq = o.seq", "o.seq"
         conditions = "o.repository = :repository AND o.path = :path AND o.seq <= :newest"
     if prefix:

@@ -16,9 +16,10 @@ from tilde_local.store.records import Entry, Repository, Session, View
 
 __all__ = ["Comparison", "Difference", "compare_commits", "compare_session", "diff_page"]
 
-# Up to so many commits lie between the two sides, their changed paths are merged as they are read; beyond it SQLite
-# sorts them for each page.
-_MERGED_COMMITS = 256
+# The changed paths of up to so many commits are merged as they are read, at the price of a cursor a commit, opened
+# again behind every common prefix. Those of more are found by walking the changes of all commits along the paths, which
+# needs one cursor and no sorting, but steps over the changes of the other commits.
+_MERGED_COMMITS = 16
 _BATCH = 1000
 
 
@@ -93,15 +94,15 @@ def _extend(
 
 def _differences(sides: Comparison, low: str, high: Bound) -> Iterator[Difference]:
     candidates = sides.candidates(low, high)
-    # A small first batch: with a delimiter often only the first difference is wanted.
-    size = 16
+    # Small batches first: with a delimiter often only the first difference is wanted.
+    size = 1
     while paths := list(islice(candidates, size)):
         left, right = sides.left(paths), sides.right(paths)
         for path in paths:
             difference = _difference(path, left.get(path), right.get(path))
             if difference is not None:
                 yield difference
-        size = _BATCH
+        size = min(2 * size, _BATCH)
 
 
 def _difference(path: str, before: Entry | None, now: Entry | None) -> Difference | None:
@@ -118,7 +119,7 @@ def _changed_paths(
     """The paths that commits number `first + 1` to `last` changed, in order, each once."""
     if last - first > _MERGED_COMMITS:
         query = (
-            "SELECT DISTINCT path FROM changes WHERE repository = ? AND seq > ? AND seq <= ?"
+            "SELECT DISTINCT path FROM changes INDEXED BY changes_of_path WHERE repository = ? AND seq > ? AND seq <= ?"
             " AND path >= ? AND path < ? ORDER BY path"
         )
         return (row[0] for row in db.execute(query, (repository, first, last, low, high)))

@@ -41,11 +41,12 @@ class Assembled(NamedTuple):
 
 def record_upload(db: sqlite3.Connection, upload_id: str, session_id: str, stored: StoredBlob, now: str) -> None:
     """Remember the bytes put at an upload URL; a second PUT before the upload is finalized replaces the first."""
-    # What is replaced stays on record under another id, so that its bytes are cleaned up one day.
+    # Every blob stays on record under some id, or it would never be cleaned up: what is replaced, and what is too late.
     db.execute("UPDATE uploads SET id = ? WHERE id = ? AND finalized = 0", (str(uuid.uuid4()), upload_id))
+    if db.execute("SELECT 1 FROM uploads WHERE id = ?", (upload_id,)).fetchone() is not None:
+        upload_id = str(uuid.uuid4())
     db.execute(
-        "INSERT INTO uploads (id, session, blob, size, md5, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO uploads (id, session, blob, size, md5, created_at) VALUES (?, ?, ?, ?, ?, ?)",
         (upload_id, session_id, *stored, now),
     )
 
@@ -84,10 +85,17 @@ def check_part(db: sqlite3.Connection, upload_id: str, number: int) -> None:
         raise NotFound(f"multipart upload {upload_id} was completed or aborted, or never begun", code="no_such_upload")
 
 
-def record_part(db: sqlite3.Connection, upload_id: str, number: int, stored: StoredBlob) -> None:
-    """Remember a part; a second PUT of the same number replaces the first. Raises NotFound."""
-    check_part(db, upload_id, number)
+def record_part(db: sqlite3.Connection, upload_id: str, number: int, stored: StoredBlob, now: str) -> bool:
+    """Remember a part; a second PUT of the same number replaces the first. False if the upload has ended meanwhile."""
+    session_id, state = db.execute("SELECT session, state FROM multipart WHERE id = ?", (upload_id,)).fetchone()
+    if state != "open":
+        record_upload(db, str(uuid.uuid4()), session_id, stored, now)
+        return False
+    replaced = db.execute("SELECT blob, size, md5 FROM parts WHERE upload = ? AND number = ?", (upload_id, number))
+    for row in replaced.fetchall():
+        record_upload(db, str(uuid.uuid4()), session_id, StoredBlob(*row), now)
     db.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?)", (upload_id, number, *stored))
+    return True
 
 
 def completed(db: sqlite3.Connection, upload_id: str) -> str | None:

@@ -1,0 +1,120 @@
+"""uvicorn in a thread: how it begins to listen, and how it comes to an end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tilde_local.app import build_app
+from tilde_local.errors import StartError
+from tilde_local.services import Services
+
+__all__ = ["HOST", "Serving", "listen"]
+
+HOST = "127.0.0.1"
+_BACKLOG = 2048
+_START_SECONDS = 30
+_GRACE_SECONDS = 3.0
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; there is no way to ask for another interface. Raises OSError."""
+    # The protocol is spelled out because asyncio switches off Nagle's delays only on sockets that say TCP.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        # Not left to uvicorn: until somebody listens, SO_REUSEADDR lets a second server bind the same port.
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"cannot listen on port {port} of {HOST}: {error.strerror}") from error
+    return listener
+
+
+class _Protocol(H11Protocol):
+    """HTTP without an access log: presigned URLs are credentials. Switched off here, because uvicorn's own setting
+    would silence every other uvicorn server of the process as well."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.access_log = False
+
+    def shutdown(self) -> None:
+        """The server stops: hang up on a client that is still sending, for how long is up to him."""
+        super().shutdown()
+        if self.cycle is not None and self.cycle.more_body:
+            self.transport.close()
+
+    def hang_up(self) -> None:
+        """Drop the client, unless his answer is still being worked out: then it is not him who is waited for."""
+        if self.cycle is None or self.cycle.more_body or self.cycle.response_started:
+            self.transport.abort()
+
+
+class Serving(uvicorn.Server):
+    """A context in which uvicorn serves in a thread."""
+
+    def __init__(self, services: Services, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            build_app(services),
+            http=_Protocol,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+        )
+        super().__init__(config)
+        self._settled = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._run_here, args=(listener,), name="tilde-local", daemon=True)
+
+    def _run_here(self, listener: socket.socket) -> None:
+        try:
+            self.run(sockets=[listener])
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._settled.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the starting thread that requests are answered from here on."""
+        await super().startup(sockets)
+        self._settled.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was asked. uvicorn's own time limit is not used: it cancels the tasks, and logs a traceback of
+        each. A client that is gone ends them in silence."""
+        impatience = asyncio.create_task(self._hang_up())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            impatience.cancel()
+
+    async def _hang_up(self) -> None:
+        while True:
+            await asyncio.sleep(_GRACE_SECONDS)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, _Protocol):
+                    connection.hang_up()
+
+    def __enter__(self) -> Serving:
+        self._thread.start()
+        if not self._settled.wait(_START_SECONDS) or not self.started:
+            self.__exit__()
+            reason = self._failure or "its log says why"
+            raise StartError(f"the HTTP server did not start: {reason}") from self._failure
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.should_exit = True
+        self._thread.join()
