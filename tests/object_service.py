@@ -38,6 +38,7 @@ class ObjectService:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.details: dict[str, dict[str, Any]] = {}
+        self.etags: dict[str, str] = {}
         self.stored: dict[str, bytes] = {}
         self.calls: list[str] = []
         self.overrides: list[Override] = []
@@ -83,7 +84,7 @@ class ObjectService:
     def _post_object_finalize(self, query: dict[str, str], body: Any) -> Response:
         data = self.stored.pop("/" + body["upload_token"])
         assert body["size_bytes"] == len(data)
-        return self._stage(query["path"], data, body)
+        return self._stage(query["path"], data, body, hashlib.md5(data).hexdigest())
 
     def _post_object_multipart(self, query: dict[str, str], _: Any) -> Response:
         if not self.has_multipart:
@@ -98,19 +99,21 @@ class ObjectService:
         numbers = [part["part_number"] for part in body["parts"]]
         assert numbers == list(range(1, len(numbers) + 1))
         parts = [self.stored.pop(f"/{body['upload_id']}/{number}") for number in numbers]
-        etags = [f'"{hashlib.md5(part).hexdigest()}"' for part in parts]
-        assert etags == [part["etag"] for part in body["parts"]]
+        digests = [hashlib.md5(part) for part in parts]
+        assert [f'"{digest.hexdigest()}"' for digest in digests] == [part["etag"] for part in body["parts"]]
         assert body["size_bytes"] == sum(map(len, parts))
-        return self._stage(query["path"], b"".join(parts), body)
+        whole = hashlib.md5(b"".join(digest.digest() for digest in digests))
+        return self._stage(query["path"], b"".join(parts), body, f"{whole.hexdigest()}-{len(parts)}")
 
     def _delete_object_multipart(self, query: dict[str, str], _: Any) -> Response:
         for key in [key for key in self.stored if key.startswith(f"/{query['upload_id']}/")]:
             del self.stored[key]
         return Response(204)
 
-    def _stage(self, path: str, data: bytes, body: dict[str, Any]) -> Response:
+    def _stage(self, path: str, data: bytes, body: dict[str, Any], etag: str) -> Response:
         self.objects[path] = data
         self.details[path] = body
+        self.etags[path] = etag
         return answer(201, {"path": path})
 
     def _get_object(self, query: dict[str, str], _: Any) -> Response:
@@ -119,10 +122,15 @@ class ObjectService:
         return Response(307, {"Location": f"https://store.test/{query['path']}?sig=1"})
 
     def _head_object(self, query: dict[str, str], _: Any) -> Response:
-        if query["path"] not in self.objects:
+        path = query["path"]
+        if path not in self.objects:
             return Response(404)
-        data = self.objects[query["path"]]
-        return Response(200, headers_of(data))
+        headers = headers_of(self.objects[path])
+        if path in self.details:
+            metadata = self.details[path].get("metadata", {})
+            headers |= {"ETag": f'"{self.etags[path]}"', "Content-Type": self.details[path]["content_type"]}
+            headers |= {f"X-Tilde-Meta-{name}": value for name, value in metadata.items()}
+        return Response(200, headers)
 
 
 def headers_of(data: bytes) -> dict[str, str]:

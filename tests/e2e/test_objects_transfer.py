@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from support import FakeClock
-from tilde import Client
-from tilde.exceptions import APIError, IntegrityError, NotFoundError, OutcomeUnknownError
+from tilde import Client, Timeout
+from tilde.exceptions import APIError, ConfigurationError, IntegrityError, NotFoundError, OutcomeUnknownError
 from tilde.models import Commit, Repository
-from tilde.plugins import Request, Response, Transport, hookimpl
+from tilde.plugins import Request, Response, Transport, TransportSettings, hookimpl
 from tilde_core.transfer import limits
 from tilde_local import Server
 
@@ -123,6 +123,33 @@ def test_as_files(repo: Repository) -> None:
     with tempfile.TemporaryFile() as out, objects.get("z.zip") as f:
         shutil.copyfileobj(f, out)
         assert zipfile.is_zipfile(out)
+
+
+def test_small_objects_that_nobody_reads_hold_no_connection(server: Server, transport: str, repo: Repository) -> None:
+    commit = committed(repo, a=b"small")
+    impatient = Timeout(pool=0.01)
+    with Client(
+        api_key=server.api_key, endpoint_url=server.endpoint_url, transport=transport, timeout=impatient, max_retries=0
+    ) as client:
+        objects = client.repository(repo.path).commits.get(commit.id).objects
+        unread = [objects.get("a") for _ in range(2 * TransportSettings().max_connections)]
+        assert {f.read() for f in unread} == {b"small"}
+
+
+def test_what_can_never_be_sent_is_not_tried_again(server: Server, transport: str) -> None:
+    clock = FakeClock()
+    with (
+        Client(
+            api_key=server.api_key,
+            endpoint_url=server.endpoint_url,
+            transport=transport,
+            user_agent="\u20ac",
+            clock=clock.clock,
+        ) as client,
+        pytest.raises(ConfigurationError, match=r"organizations\.list: header User-Agent"),
+    ):
+        client.organizations.list().first()
+    assert clock.sleeps == []
 
 
 def test_an_object_that_is_put_again_while_it_is_read(repo: Repository) -> None:

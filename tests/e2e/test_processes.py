@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -30,6 +31,32 @@ _, status = os.waitpid(child, 0)
 assert status == 0, status
 assert len(reader.read()) == 48 * 65536 - 1
 assert repo.latest().id == commit.id
+"""
+
+FORK_WHILE_READING = """
+import os, sys
+from array import array
+from tilde import Client
+from tilde_core.transfer import limits
+
+limits.SPOOL_MEMORY = 100_000  # what is read goes to a file, the position in which a fork shares too
+data = array("I", range(4 * 1024 * 1024)).tobytes()
+commit = Client(transport=sys.argv[1]).repository(sys.argv[2]).latest()
+reader = commit.objects.get("a", cache=sys.argv[3] == "cache")
+small = commit.objects.get("small")
+assert reader.read(1_000_003) == data[:1_000_003]
+child = os.fork()
+assert reader.read() == data[1_000_003:], "the rest"  # parent and child at the same time
+for position in (500_000, 0):
+    reader.seek(position)
+    assert reader.read() == data[position:], "once more"
+assert small.read() == b"small"
+if child:
+    reader.seek(10)
+    assert reader.read(20) == data[10:30]
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+    assert reader.read() == data[30:], "after the end of the child"
 """
 
 SPAWN = """
@@ -62,6 +89,16 @@ def test_a_fork_while_a_connection_is_in_use(server: Server, transport: str, rep
         session.objects.put("a", b"0" * 48 * 65536)
         session.commit("one")
     run(FORK, server, transport, repo.path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this platform")
+@pytest.mark.parametrize("cache", ["cache", "no cache"])
+def test_a_reader_that_two_processes_read(server: Server, transport: str, repo: Repository, cache: str) -> None:
+    with repo.session() as session:
+        session.objects.put("a", array("I", range(4 * 1024 * 1024)).tobytes())
+        session.objects.put("small", b"small")
+        session.commit("one")
+    run(FORK_WHILE_READING, server, transport, repo.path, cache)
 
 
 def test_a_handle_that_travels_to_another_process(server: Server, repo: Repository) -> None:

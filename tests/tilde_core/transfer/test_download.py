@@ -29,6 +29,12 @@ from tilde_core.transfer import limits
 DATA = bytes(range(256)) * 40  # 10240 bytes, in pieces of 1000
 
 
+@pytest.fixture(autouse=True)
+def nothing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`DATA` stands for an object that is too large to be read when it is opened."""
+    monkeypatch.setattr(limits, "AT_ONCE", 0)
+
+
 class Store(ObjectService):
     """Has `DATA` at `a`; `store_requests` counts what reaches the object store."""
 
@@ -80,6 +86,10 @@ def breaks_after(count: int, error: Exception | None = None, **changed: str) -> 
         return Response(whole.status, headers, broken())
 
     return behave
+
+
+def with_id(response: Response) -> Response:
+    return Response(response.status, response.headers.set("X-Request-Id", "r1"), response.iter_bytes())
 
 
 def ignores_ranges(request: Request) -> Response:
@@ -152,6 +162,60 @@ def test_reading_to_the_end_frees_the_connection(store: Store, objects: CommitOb
     assert closed == [True]
     assert next(body, None) is None
     f.close()
+
+
+@pytest.mark.parametrize("byte_range", [None, (0, None)])
+def test_a_small_object_holds_no_connection(
+    store: Store,
+    objects: CommitObjects,
+    monkeypatch: pytest.MonkeyPatch,
+    byte_range: tuple[int, int | None] | None,
+) -> None:
+    monkeypatch.setattr(limits, "AT_ONCE", len(DATA))
+    closed: list[bool] = []
+
+    def behave(request: Request) -> Response:
+        answer = download(request, DATA)
+        return Response(answer.status, answer.headers, iter(pieces(DATA)), close=lambda: closed.append(True))
+
+    store.answers = [behave]
+    f = objects.get("a", byte_range=byte_range)
+    assert closed == [True]
+    assert f.read() == DATA
+    assert len(store.ranges) == 1
+    f.close()
+    store.answers = [behave]
+    monkeypatch.setattr(limits, "AT_ONCE", len(DATA) - 1)
+    objects.get("a", byte_range=byte_range).close()
+    assert closed == [True, True]
+
+
+def test_ctrl_c_while_a_small_object_is_opened(
+    store: Store, objects: CommitObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[bool] = []
+
+    def interrupted() -> Iterator[bytes]:
+        yield DATA[:500]
+        raise KeyboardInterrupt
+
+    def behave(request: Request) -> Response:
+        answer = download(request, DATA)
+        return Response(answer.status, answer.headers, interrupted(), close=lambda: closed.append(True))
+
+    monkeypatch.setattr(limits, "AT_ONCE", len(DATA))
+    with objects.get("a", cache=False) as f:
+        f.read()
+        f.seek(5)
+        store.answers = [behave]
+        with pytest.raises(KeyboardInterrupt):
+            f.read()
+        assert closed == [True]
+        assert f.read() == DATA[5:]
+    store.answers = [behave]
+    with pytest.raises(KeyboardInterrupt):
+        objects.get("a")
+    assert closed == [True, True]
 
 
 def test_iter_bytes(objects: CommitObjects) -> None:
@@ -306,10 +370,10 @@ def test_a_range_beyond_the_end(store: Store, objects: CommitObjects) -> None:
     with pytest.raises(APIError, match="beyond the end of 'a'") as caught:
         objects.get("a", byte_range=(10240, None))
     assert caught.value.status_code == 416
-    store.answers.append(ignores_ranges)
+    store.answers.append(lambda request: with_id(ignores_ranges(request)))
     with pytest.raises(APIError, match="which has 10240 bytes") as caught:
         objects.get("a", byte_range=(10240, 10245))
-    assert caught.value.status_code == 416
+    assert (caught.value.status_code, caught.value.request_id) == (416, "r1")
 
 
 @pytest.mark.parametrize(
@@ -336,10 +400,12 @@ WRONG: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_content_range(store: Store, objects: CommitObjects, wrong: str) -> None:
     closed: list[bool] = []
-    store.answers.append(lambda request: Response(206, WRONG[wrong], [b"four"], close=lambda: closed.append(True)))
-    with pytest.raises(IntegrityError):
+    headers = {**WRONG[wrong], "X-Request-Id": "r1"}
+    store.answers.append(lambda request: Response(206, headers, [b"four"], close=lambda: closed.append(True)))
+    with pytest.raises(IntegrityError) as caught:
         objects.get("a", byte_range=(0, 3))
     assert closed == [True]
+    assert (caught.value.operation, caught.value.request_id) == ("objects.get", "r1")
 
 
 def test_a_part_that_nobody_asked_for(store: Store, objects: CommitObjects) -> None:
@@ -359,13 +425,17 @@ BREAKS: dict[str, Callable[[], Callable[[Request], Response]]] = {
 @pytest.mark.parametrize("how", BREAKS)
 @pytest.mark.parametrize("byte_range", [None, (0, 10239), (1000, 9000)])
 @pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("at_once", [0, len(DATA)])
 def test_a_broken_download_goes_on_where_it_stopped(
     store: Store,
     setup: tuple[CommitObjects, FakeClock],
+    monkeypatch: pytest.MonkeyPatch,
     how: str,
     byte_range: tuple[int, int | None] | None,
     cache: bool,
+    at_once: int,
 ) -> None:
+    monkeypatch.setattr(limits, "AT_ONCE", at_once)
     objects, clock = setup
     store.answers = [breaks_after(500, OutcomeUnknownError("reset")), BREAKS[how](), BREAKS[how]()]
     first, last = byte_range or (0, 10239)
@@ -437,9 +507,10 @@ OTHER = bytes(reversed(DATA))
 def test_an_object_that_changes_meanwhile(
     store: Store, objects: CommitObjects, answer: Callable[[Request], Response]
 ) -> None:
-    store.answers = [breaks_after(500), answer]
-    with objects.get("a") as f, pytest.raises(IntegrityError):
+    store.answers = [breaks_after(500), lambda request: with_id(answer(request))]
+    with objects.get("a") as f, pytest.raises(IntegrityError) as caught:
         f.read()
+    assert (caught.value.operation, caught.value.request_id) == ("objects.get", "r1")
 
 
 def test_further_requests_are_pinned(store: Store, objects: CommitObjects) -> None:
@@ -462,9 +533,25 @@ def test_further_requests_are_pinned(store: Store, objects: CommitObjects) -> No
 
 
 def test_without_an_etag_nothing_is_resumed(store: Store, objects: CommitObjects) -> None:
-    store.answers = [lambda request: Response(200, {"Content-Length": "10240"}, pieces(DATA[:500]))]
-    with objects.get("a") as f, pytest.raises(IntegrityError, match="no ETag"):
+    store.answers = [lambda request: with_id(Response(200, {"Content-Length": "10240"}, pieces(DATA[:500])))]
+    with objects.get("a") as f, pytest.raises(IntegrityError, match="no ETag") as caught:
         f.read()
+    assert caught.value.request_id == "r1"
+
+
+@pytest.mark.parametrize("error", [None, OutcomeUnknownError("reset")])
+@pytest.mark.parametrize("at_once", [0, len(DATA)])
+def test_a_body_that_breaks_off_names_its_request(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception | None, at_once: int
+) -> None:
+    monkeypatch.setattr(limits, "AT_ONCE", at_once)
+    client, _, _ = fake_client(store, max_retries=0)
+    store.answers = [breaks_after(500, error, X_Request_Id="r1")]
+    with commit_objects(client).get("a") as f:
+        assert f.read(500) == DATA[:500]
+        with pytest.raises(OutcomeUnknownError) as caught:
+            f.read()
+    assert (caught.value.operation, caught.value.request_id) == ("objects.get", "r1")
 
 
 def test_an_answer_without_a_length(store: Store, objects: CommitObjects) -> None:

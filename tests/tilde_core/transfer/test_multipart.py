@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,18 @@ import pytest
 
 from object_service import ObjectService, call_name, session_objects
 from support import answer, fake_client
-from tilde_core.exceptions import BadRequestError, ForbiddenError, IntegrityError, OutcomeUnknownError, ServerError
+from tilde_core.exceptions import (
+    BadRequestError,
+    ForbiddenError,
+    IntegrityError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ServerError,
+    TildeError,
+)
 from tilde_core.http import Request, Response
 from tilde_core.resources.objects import SessionObjects
-from tilde_core.transfer import limits, workers
+from tilde_core.transfer import limits, parts, workers
 from tilde_core.transfer.parts import part_size, parts_of_source, parts_of_stream, stream_part_size
 from tilde_core.transfer.sources import MemorySource, StreamSource
 from tilde_core.transfer.spool import Spool
@@ -141,11 +150,12 @@ def test_a_part_url_that_expired(service: ObjectService, objects: SessionObjects
     assert service.calls[-1] == "DELETE object/multipart"
 
 
+COMPLETE = "POST object/multipart/complete"
 FAILURES: dict[str, tuple[str, Any, type[BaseException]]] = {
     "part url": ("GET object/multipart/part", Response(400), BadRequestError),
     "part": ("PUT store", Response(400), BadRequestError),
-    "no etag": ("PUT store", Response(200), IntegrityError),
-    "damaged part": ("PUT store", Response(200, {"ETag": f'"{"0" * 32}"'}), IntegrityError),
+    "no etag": ("PUT store", Response(200, {"X-Request-Id": "r1"}), IntegrityError),
+    "damaged part": ("PUT store", Response(200, {"ETag": f'"{"0" * 32}"', "X-Request-Id": "r2"}), IntegrityError),
     "complete": ("POST object/multipart/complete", Response(400), BadRequestError),
     "ctrl-c in a part": ("PUT store", KeyboardInterrupt(), KeyboardInterrupt),
     "ctrl-c at the end": ("POST object/multipart/complete", KeyboardInterrupt(), KeyboardInterrupt),
@@ -176,8 +186,11 @@ def test_whatever_fails_the_upload_is_aborted(
         return Response(outcome.status, outcome.headers)
 
     service.overrides.append(fail)
-    with caplog.at_level(logging.WARNING, "tilde"), pytest.raises(kind_of_error):
+    with caplog.at_level(logging.WARNING, "tilde"), pytest.raises(kind_of_error) as caught:
         objects.put("a", KINDS[kind](DATA, Path()))
+    if isinstance(outcome, Response) and isinstance(caught.value, TildeError):
+        assert caught.value.operation == "objects.put"
+        assert caught.value.request_id == outcome.headers.get("X-Request-Id", "")
     assert service.calls[-1] == "DELETE object/multipart"
     assert service.objects == {}
     assert ("could not be aborted" in caplog.text) == (abort != 204)
@@ -288,7 +301,113 @@ def test_a_service_that_fails_is_not_one_without_multipart(service: ObjectServic
     service.overrides.append(lambda r: Response(500) if call_name(r) == "POST object/multipart" else None)
     with pytest.raises(ServerError):
         objects.put("a", DATA)
-    assert service.calls == ["POST object/multipart"] * 4
+    assert service.calls == ["POST object/multipart"]
+
+
+def test_a_multipart_upload_is_not_begun_twice_if_the_answer_is_lost(
+    service: ObjectService, objects: SessionObjects
+) -> None:
+    def lose(request: Request) -> None:
+        if call_name(request) == "POST object/multipart":
+            service._answer("POST object/multipart", request)
+            raise OutcomeUnknownError("the answer was lost")
+
+    service.overrides.append(lose)
+    with pytest.raises(OutcomeUnknownError):
+        objects.put("a", DATA)
+    assert service.calls == ["POST object/multipart"]
+
+
+def loses_answer_of_complete(service: ObjectService, *, happens: bool) -> None:
+    lost: list[Request] = []
+
+    def lose(request: Request) -> Response | None:
+        if call_name(request) != COMPLETE:
+            return None
+        lost.append(request)
+        if len(lost) > 1:
+            return answer(404, {"message": "no such upload"})
+        if happens:
+            service._answer(COMPLETE, request)
+        raise OutcomeUnknownError("the answer was lost")
+
+    service.overrides.append(lose)
+
+
+def test_a_lost_answer_of_complete_and_a_repeat_that_finds_no_upload(
+    service: ObjectService, objects: SessionObjects
+) -> None:
+    loses_answer_of_complete(service, happens=True)
+    assert objects.put("a", DATA, metadata={"k": "v"}).etag == service.etags["a"]
+    assert service.objects["a"] == DATA
+    assert service.calls[-3:] == [COMPLETE, COMPLETE, "HEAD object"]
+
+
+@pytest.mark.parametrize("etag", ["", '"secret"'])
+def test_what_may_be_staged_is_not_aborted(service: ObjectService, objects: SessionObjects, etag: str) -> None:
+    """It cannot be told if nothing is there, or if the ETag is one that only the store can make."""
+    loses_answer_of_complete(service, happens=not etag)
+    if etag:
+        service.overrides.append(lambda request: Response(200, {"ETag": etag}) if request.method == "PUT" else None)
+        service.objects["a"] = DATA
+    else:
+        service.overrides.append(lambda request: Response(404) if request.method == "HEAD" else None)
+    with pytest.raises(NotFoundError, match="no such upload"):
+        objects.put("a", DATA, content_type="text/plain")
+    assert service.calls[-1] == "HEAD object"
+    assert "DELETE object/multipart" not in service.calls
+
+
+def test_a_thread_that_cannot_start(
+    service: ObjectService, objects: SessionObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spools: list[Spool] = []
+
+    class Noted(Spool):
+        def __init__(self) -> None:
+            super().__init__()
+            spools.append(self)
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(parts, "Spool", Noted)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="new thread"):
+        objects.put("a", chunks(DATA))
+    assert service.calls == ["POST object/multipart", "DELETE object/multipart"]
+    assert spools
+    for spool in spools:
+        with pytest.raises(ValueError, match="closed"):
+            spool.read_at(0, 1)
+
+
+class Crowded(threading.Semaphore):
+    """Finds no room the first time it waits, and has `somebody_leave` then."""
+
+    def __init__(self, somebody_leave: Callable[[], None]) -> None:
+        super().__init__(1)
+        self.waits = 0
+        self._somebody_leave = somebody_leave
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        self.waits += 1
+        if self.waits == 2:
+            self._somebody_leave()
+            return False
+        return super().acquire(blocking, timeout)
+
+
+def test_waiting_for_room() -> None:
+    pool: Workers[bool] = Workers(1)
+    gate = threading.Event()
+    crowded = pool._free = Crowded(gate.set)
+    for number in range(2):
+        pool.wait_for_room()
+        assert gate.is_set() == bool(number)
+        pool.start(partial(gate.wait, 30))
+    pool.results()
+    assert crowded.waits >= 3
 
 
 def test_the_size_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,11 +425,11 @@ def test_the_size_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_too_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_PARTS", 4)
     with Spool() as head:
-        parts = list(parts_of_stream(head, StreamSource(chunks(DATA[:1200]))))
-        assert [part.size for part in parts] == [300] * 4
+        cut = list(parts_of_stream(head, StreamSource(chunks(DATA[:1200]))))
+        assert [part.size for part in cut] == [300] * 4
         with pytest.raises(ValueError, match="too long"):
-            parts += parts_of_stream(head, StreamSource(chunks(DATA[:1201])))
-    for part in parts:
+            cut += parts_of_stream(head, StreamSource(chunks(DATA[:1201])))
+    for part in cut:
         part.close()
     assert [part.size for part in parts_of_source(MemorySource(DATA))] == [640] * 4
 

@@ -17,13 +17,22 @@ import pytest
 from object_service import ObjectService, call_name, session_objects
 from support import FakeClock, answer, fake_client
 from tilde_core.client import Client
-from tilde_core.exceptions import IntegrityError, NotSentError, OutcomeUnknownError, SessionClosedError
+from tilde_core.exceptions import (
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    IntegrityError,
+    NotSentError,
+    OutcomeUnknownError,
+    SessionClosedError,
+)
 from tilde_core.hooks.events import TransferProgress
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import Request, Response
 from tilde_core.resources.objects import SessionObjects
 from tilde_core.resources.sessions import Session
 from tilde_core.transfer import limits
+from tilde_core.transfer.sources import FileSource
 
 DATA = bytes(range(256)) * 3000  # three pieces, the last of them short
 
@@ -57,6 +66,12 @@ def on_disk(tmp_path: Path, data: bytes = DATA) -> Path:
     return path
 
 
+def grid(data: bytes) -> memoryview:
+    """The bytes in two dimensions; of no bytes, a grid cannot be cast back."""
+    view = memoryview(data or b"x" * 256).cast("B", [-(-len(data) // 256) or 1, 256])
+    return view if data else view[:0]
+
+
 SOURCES: dict[str, Callable[[Path], Any]] = {
     "bytes": lambda path: path.read_bytes(),
     "bytearray": lambda path: bytearray(path.read_bytes()),
@@ -66,6 +81,8 @@ SOURCES: dict[str, Callable[[Path], Any]] = {
     "path": lambda path: path,
     "list": lambda path: [path.read_bytes()[:5], b"", bytearray(path.read_bytes()[5:])],
     "generator": lambda path: (path.read_bytes()[i : i + 999] for i in range(0, len(DATA), 999)),
+    "strided pieces": lambda path: [memoryview(bytes(b for byte in path.read_bytes() for b in (byte, 0)))[::2]],
+    "grids": lambda path: [grid(path.read_bytes()), grid(b"")],
     "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
     "unseekable": lambda path: Unseekable(path.read_bytes()),
 }
@@ -134,6 +151,20 @@ def test_a_generator_may_refill_its_buffer(service: ObjectService, objects: Sess
 
     objects.put("a", refilled())
     assert service.objects["a"] == b"011222333344444"
+
+
+ONLINE = Path("/sys/devices/system/cpu/online")
+
+
+@pytest.mark.skipif(not ONLINE.exists(), reason="no /sys")
+def test_a_file_that_states_more_bytes_than_it_has(service: ObjectService, objects: SessionObjects) -> None:
+    expected = ONLINE.read_bytes()
+    assert len(expected) < ONLINE.stat().st_size
+    objects.put("path", ONLINE)
+    with ONLINE.open("rb") as file:
+        file.seek(1)
+        objects.put("file", file)
+    assert service.objects == {"path": expected, "file": expected[1:]}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
@@ -249,11 +280,36 @@ def test_a_repeat_sends_the_same_bytes(service: ObjectService, tmp_path: Path, k
     assert len(clock.sleeps) == 3
 
 
+class OnlyReads:
+    """A file that says nothing of seeking; `tell` leads nowhere."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+        self.read = self._file.read
+        self.tell = self._file.tell
+
+
+def spooled(data: bytes, max_size: int) -> Any:
+    file = tempfile.SpooledTemporaryFile(max_size=max_size)  # noqa: SIM115 - closed by the test
+    file.write(data)
+    return file
+
+
+FILES: dict[str, Callable[[Path], Any]] = {
+    "on disk": lambda path: path.open("rb"),
+    "unbuffered": lambda path: path.open("rb", buffering=0),
+    "BytesIO": lambda path: io.BytesIO(path.read_bytes()),
+    "spooled in memory": lambda path: spooled(path.read_bytes(), 2 * len(DATA)),
+    "spooled on disk": lambda path: spooled(path.read_bytes(), 10),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
 def test_a_failed_put_can_be_tried_again_with_the_same_file(
-    service: ObjectService, objects: SessionObjects, tmp_path: Path
+    service: ObjectService, objects: SessionObjects, tmp_path: Path, kind: str
 ) -> None:
     service.overrides.append(lambda request: Response(400) if call_name(request) == "PUT store" else None)
-    with on_disk(tmp_path).open("rb") as file:
+    with FILES[kind](on_disk(tmp_path)) as file:
         file.seek(7)
         with pytest.raises(Exception, match="400"):
             objects.put("a", file)
@@ -261,6 +317,100 @@ def test_a_failed_put_can_be_tried_again_with_the_same_file(
         service.overrides.clear()
         objects.put("a", file)
     assert service.objects["a"] == DATA[7:]
+
+
+def test_a_file_that_cannot_be_rewound_fails_with_what_went_wrong(
+    service: ObjectService, objects: SessionObjects
+) -> None:
+    service.overrides.append(lambda request: Response(400) if call_name(request) == "PUT store" else None)
+    with pytest.raises(BadRequestError):
+        objects.put("a", OnlyReads(DATA))
+
+
+class Choppy:
+    """A file that gives fewer bytes than it is asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+        self.seek, self.tell = self._file.seek, self._file.tell
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, 3))
+
+
+def test_a_file_that_gives_its_bytes_in_small_pieces() -> None:
+    file: Any = Choppy(b"0123456789")
+    source = FileSource(file, "the file")
+    assert source.read_at(1, 8) == b"12345678"
+    with pytest.raises(IntegrityError, match="the file became shorter"):
+        source.read_at(5, 8)
+
+
+def test_an_upload_url_that_expired(service: ObjectService, objects: SessionObjects) -> None:
+    refusals = [Response(403), Response(503)]
+
+    def refuse(request: Request) -> Response | None:
+        return refusals.pop() if call_name(request) == "PUT store" and refusals else None
+
+    service.overrides.append(refuse)
+    objects.put("a", DATA)
+    assert service.objects["a"] == DATA
+    once = ["PUT object", "PUT store", "PUT store"]
+    assert service.calls == [*once, "PUT object", "PUT store", "POST object/finalize"]
+    refusals[:] = [Response(403), Response(403)]
+    with pytest.raises(ForbiddenError, match="object store"):
+        objects.put("a", DATA)
+
+
+def loses_answer(service: ObjectService, name: str, repeat: Response, *, happens: bool = True) -> None:
+    """Let the first call of that name lose its answer, whether it `happens` or not, and the others be answered so."""
+    calls: list[Request] = []
+
+    def lose(request: Request) -> Response | None:
+        if call_name(request) != name:
+            return None
+        calls.append(request)
+        if len(calls) > 1:
+            return repeat
+        if happens:
+            service._answer(name, request)
+        raise OutcomeUnknownError("the answer was lost")
+
+    service.overrides.append(lose)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 503])
+def test_a_lost_answer_of_finalize_and_a_repeat_that_is_refused(
+    service: ObjectService, objects: SessionObjects, status: int
+) -> None:
+    loses_answer(service, "POST object/finalize", Response(status))
+    assert objects.put("a", DATA, metadata={"k": "v"}).etag == service.etags["a"]
+    assert service.objects["a"] == DATA
+    assert service.calls[-1] == "HEAD object"
+
+
+@pytest.mark.parametrize("before", ["nothing", "other bytes", "other metadata", "other type", "forbidden"])
+def test_what_cannot_be_proven_staged_is_the_error_that_it_was(
+    service: ObjectService, objects: SessionObjects, before: str
+) -> None:
+    if before != "nothing":
+        data = DATA[::-1] if before == "other bytes" else DATA
+        metadata = {} if before == "other metadata" else {"k": "v"}
+        objects.put("a", data, metadata=metadata, content_type="text/x" if before == "other type" else "text/y")
+    if before == "forbidden":
+        service.overrides.append(lambda request: Response(403) if call_name(request) == "HEAD object" else None)
+    loses_answer(service, "POST object/finalize", answer(409, {"message": "the first"}), happens=False)
+    with pytest.raises(ConflictError, match="the first"):
+        objects.put("a", DATA, metadata={"k": "v"}, content_type="text/y")
+    assert service.calls[-1] == "HEAD object"
+
+
+def test_finalize_that_is_refused_at_once_did_not_happen(service: ObjectService, objects: SessionObjects) -> None:
+    objects.put("a", DATA)
+    service.overrides.append(lambda request: Response(409) if "finalize" in request.url else None)
+    with pytest.raises(ConflictError):
+        objects.put("a", DATA)
+    assert "HEAD object" not in service.calls
 
 
 @pytest.mark.parametrize(
@@ -292,10 +442,15 @@ def test_the_service_knows_the_etag_best(service: ObjectService, objects: Sessio
 
 def test_a_damaged_upload(service: ObjectService, objects: SessionObjects) -> None:
     service.overrides.append(
-        lambda request: Response(200, {"ETag": f'"{"0" * 32}"'}) if call_name(request) == "PUT store" else None
+        lambda request: (
+            Response(200, {"ETag": f'"{"0" * 32}"', "X-Request-Id": "r1"})
+            if call_name(request) == "PUT store"
+            else None
+        )
     )
-    with pytest.raises(IntegrityError, match=r"'a/b' was damaged"):
+    with pytest.raises(IntegrityError, match=r"'a/b' was damaged") as caught:
         objects.put("a/b", b"1")
+    assert (caught.value.operation, caught.value.request_id) == ("objects.put", "r1")
     assert service.calls == ["PUT object", "PUT store"]
 
 

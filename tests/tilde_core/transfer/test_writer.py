@@ -72,6 +72,25 @@ def test_writing_over_what_was_written(
     assert service.objects["a"] == b"headxxxxxx"
 
 
+@pytest.mark.parametrize("memory", [5, 100])
+def test_truncate_fills_up(
+    service: ObjectService, objects: SessionObjects, monkeypatch: pytest.MonkeyPatch, memory: int
+) -> None:
+    monkeypatch.setattr(limits, "SPOOL_MEMORY", memory)
+    with objects.open("empty", "wb") as f:
+        assert f.truncate(10) == 10
+        assert f.tell() == 0
+    assert service.objects["empty"] == bytes(10)
+    with objects.open("a", "wb") as f:
+        f.write(b"abc")
+        f.seek(6)
+        assert f.truncate() == 6
+        assert f.truncate(8) == 8
+        assert f.tell() == 6
+        f.write(b"x")
+    assert service.objects["a"] == b"abc\0\0\0x\0"
+
+
 def test_a_big_one_goes_in_parts(
     service: ObjectService, objects: SessionObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

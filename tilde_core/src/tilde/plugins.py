@@ -1,7 +1,7 @@
 """What a plugin author imports. See `docs/plugins.md`."""
 
 from tilde_core.error_table import ErrorTable, error_about
-from tilde_core.exceptions import NotSentError, OutcomeUnknownError, PluginError, TransportError
+from tilde_core.exceptions import ConfigurationError, NotSentError, OutcomeUnknownError, PluginError, TransportError
 from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled, TransferProgress
 from tilde_core.hooks.offers import (
     Attempt,
@@ -23,6 +23,7 @@ from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_u
 __all__ = [
     "Attempt",
     "ByteStream",
+    "ConfigurationError",
     "CredentialOffer",
     "CredentialProvider",
     "CredentialSettings",

@@ -81,7 +81,7 @@ class TildeError(Exception):
 
 
 class ConfigurationError(TildeError):
-    """The client cannot work as it is configured: no API key, no transport, an unusable setting."""
+    """It cannot work as it is configured: no API key, no transport, a setting, URL or header that cannot be used."""
 
 
 class PluginError(ConfigurationError):

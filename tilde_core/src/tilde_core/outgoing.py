@@ -8,13 +8,14 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tilde_core.error_table import error_about
-from tilde_core.exceptions import NotSentError, OutcomeUnknownError, TransportError
+from tilde_core.exceptions import ConfigurationError, OutcomeUnknownError, TransportError
 from tilde_core.http import ByteStream, Request
 
 __all__ = ["SourceFailed", "body_pieces", "header_lines", "split_url"]
 
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 _HTTP_URL = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)", re.IGNORECASE)
+_NOT_IN_A_VALUE = re.compile(r"[^\t -~\x80-\xff]")  # what is beyond Latin-1, and control characters
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -31,14 +32,16 @@ def split_url(request: Request) -> tuple[str, str]:
     """Return the origin (`https://host:port`) and the request target, each as it stands in the URL.
 
     A backend that parses the target would write it anew, and a presigned URL is good only to the letter.
-    Raises `NotSentError`.
+    Raises `ConfigurationError` for a URL that no server can be asked for: to try again would never help.
     """
     match = _HTTP_URL.match(request.url) if _PRINTABLE.match(request.url) else None
     if match is None:
-        raise error_about(request, NotSentError, "the URL must begin with http:// or https:// and be fully encoded")
+        raise _unsendable(
+            request, f"the URL {request.safe_url!r} must begin with http:// or https:// and be fully encoded"
+        )
     scheme, host, target = match.groups()
     if not _is_host(host):
-        raise error_about(request, NotSentError, f"{host} is not a valid host and port")
+        raise _unsendable(request, f"{host} is not a valid host and port")
     return f"{scheme.lower()}://{host}", target if target.startswith("/") else f"/{target}"
 
 
@@ -46,23 +49,29 @@ def split_url(request: Request) -> tuple[str, str]:
 def _is_host(host: str) -> bool:
     try:
         parts = urlsplit(f"//{host}")
+        (parts.hostname or "").encode("idna")  # as name lookup does: no label may be empty or too long
         return bool(parts.hostname) and parts.port != 0  # asking for the port checks its range
     except ValueError:
         return False
 
 
 def header_lines(request: Request) -> list[tuple[str, str]]:
-    """Return the header lines in order, with the one `Content-Length` that fits the body. Raises `NotSentError`."""
+    """Return the header lines in order, with the one `Content-Length` that fits the body.
+
+    Raises `ConfigurationError` for a value that HTTP cannot carry.
+    """
     lines = [line for line in request.headers.multi_items() if line[0].lower() not in _FRAMING]
     for name, value in lines:
-        if not value.isascii() and any(character > "\xff" for character in value):
-            raise error_about(
-                request, NotSentError, f"header {name}: the value holds a character that HTTP cannot carry"
-            )
+        if _NOT_IN_A_VALUE.search(value):
+            raise _unsendable(request, f"header {name}: the value holds a character that HTTP cannot carry")
     size = len(request.content)
     if size or request.method in _METHODS_WITH_BODY:
         lines.append(("Content-Length", str(size)))
     return [(name, value.strip(" \t")) for name, value in lines]
+
+
+def _unsendable(request: Request, message: str) -> ConfigurationError:
+    return ConfigurationError(message, operation=request.operation)
 
 
 def body_pieces(request: Request, stream: ByteStream) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ ERRORS = ErrorTable(
         ),
         httpx.PoolTimeout: (
             NotSentError,
-            "all connections stayed busy for {pool} seconds: close or read answers sooner, or raise max_connections",
+            "all connections stayed busy for {pool} seconds: close or read answers sooner",
         ),
         httpx.ProxyError: (NotSentError, ""),
         httpx.UnsupportedProtocol: (NotSentError, "the URL must begin with http:// or https://"),

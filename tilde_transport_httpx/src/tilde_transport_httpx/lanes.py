@@ -21,16 +21,17 @@ _IDLE_SECONDS = 30.0  # below what load balancers allow, so that the server is r
 class Lane:
     """One connection: open or not, to `origin` or to wherever it is used next."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
         self.origin = ""
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_SECONDS)
-        self.backend = httpx.HTTPTransport(verify=_ssl_context(), trust_env=False, limits=limits, retries=0)
+        self.backend = httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, retries=0)
 
 
 class Lanes:
     """At most `limit` lanes, all hosts together."""
 
     def __init__(self, limit: int) -> None:
+        self._context = _ssl_context()  # here, so that CA certificates that cannot be read are told when it is opened
         self._places = threading.Semaphore(limit)
         self._lock = threading.Lock()
         self._free: list[Lane] = []  # the one used last is at the end, and is taken first
@@ -42,9 +43,13 @@ class Lanes:
         """Return a lane for this thread alone, best one that is connected to `origin`; `None` if all stay busy."""
         if not self._places.acquire(timeout=timeout):
             return None
-        with self._lock:
-            lane = self._choose(origin)
-            self._busy.add(lane)
+        try:
+            with self._lock:
+                lane = self._choose(origin)
+                self._busy.add(lane)
+        except BaseException:
+            self._places.release()  # a place that is lost would be missing for good
+            raise
         lane.origin = origin
         return lane
 
@@ -72,8 +77,9 @@ class Lanes:
             if self._free[index].origin == origin:
                 return self._free.pop(index)
         if self._unmade or not self._free:
+            lane = Lane(self._context)
             self._unmade -= 1
-            return Lane()
+            return lane
         return self._free.pop(0)  # its connection to another host is closed for the new one
 
 

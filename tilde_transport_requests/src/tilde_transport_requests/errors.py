@@ -26,7 +26,7 @@ ERRORS = ErrorTable(
         ),
         urllib3.exceptions.EmptyPoolError: (
             NotSentError,
-            "all connections stayed busy for {pool} seconds: close or read answers sooner, or raise max_connections",
+            "all connections stayed busy for {pool} seconds: close or read answers sooner",
         ),
         urllib3.exceptions.ClosedPoolError: (NotSentError, "the client is closed"),
         urllib3.exceptions.HostChangedError: (NotSentError, _BAD_REQUEST),

@@ -44,7 +44,7 @@ class Transport(Protocol):
     No retry, no redirect, no raising on a status, no cookie, no authentication of its own, no decompression. Header
     names
     and repeats of the answer are kept. Every failure is a `NotSentError` or an `OutcomeUnknownError`, also while the
-    body is read.
+    body is read; a URL or header that cannot be sent at all is a `ConfigurationError`, which nobody repeats.
     """
 
     def send(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from tilde_core.exceptions import IntegrityError, error_for_status
 from tilde_core.http import Response
 from tilde_core.transfer.ranges import ContentRange, range_header
 
-__all__ = ["Span", "span_of"]
+__all__ = ["Span", "request_id_of", "span_of"]
 
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 
@@ -42,6 +42,7 @@ def span_of(response: Response, byte_range: tuple[int, int | None] | None, opera
             f"byte_range={byte_range} begins beyond the end of the object, which has {total} bytes",
             status_code=_NOT_SATISFIABLE,
             operation=operation,
+            request_id=request_id_of(response),
         )
     ends = [end for end in (total, None if last is None else last + 1) if end is not None]
     # Without any, only the end of the body tells where the object ends.
@@ -53,10 +54,10 @@ def _part(response: Response, byte_range: tuple[int, int | None] | None, operati
     found = ContentRange.parsed(value)
     if found is None or byte_range is None or not _fits(found, *byte_range):
         asked = "the whole object" if byte_range is None else range_header(*byte_range)
-        raise IntegrityError(f"asked for {asked} and got {value or 'a part of it'!r} instead", operation=operation)
+        raise _wrong(response, f"asked for {asked} and got {value or 'a part of it'!r} instead", operation)
     length = _content_length(response, operation)
     if length not in (None, found.last + 1 - found.first):
-        raise IntegrityError(f"the answer has {length} bytes and says it is {value!r}", operation=operation)
+        raise _wrong(response, f"the answer has {length} bytes and says it is {value!r}", operation)
     return Span(found.first, found.last + 1, found.first, found.last + 1, found.total)
 
 
@@ -72,5 +73,14 @@ def _content_length(response: Response, operation: str) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit()):
-        raise IntegrityError(f"the answer has the length {value!r}, which is no number", operation=operation)
+        raise _wrong(response, f"the answer has the length {value!r}, which is no number", operation)
     return int(value)
+
+
+def request_id_of(response: Response | None) -> str:
+    """Return what the sender of an answer calls the request, `""` if it does not say."""
+    return "" if response is None else response.headers.get("X-Request-Id", "")
+
+
+def _wrong(response: Response, message: str, operation: str) -> IntegrityError:
+    return IntegrityError(message, operation=operation, request_id=request_id_of(response))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from tilde_core.hooks.offers import Attempt
 from tilde_core.http import Headers, Response
 from tilde_core.operation import Operation
 from tilde_core.transfer import limits
-from tilde_core.transfer.answers import Span, span_of
+from tilde_core.transfer.answers import Span, request_id_of, span_of
 from tilde_core.transfer.checksums import unquoted
 from tilde_core.transfer.ranges import range_header
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["ObjectBody"]
 
 _PRECONDITION_FAILED, _NOT_SATISFIABLE = 412, 416
+# Answers that a forked process has inherited. Its parent reads them; here they must be neither read nor closed.
+_left_to_parent: list[object] = []
 
 
 class ObjectBody:
@@ -29,7 +32,7 @@ class ObjectBody:
 
     The first answer decides what is read: `span` says from where to where, `headers` are its headers. Every further one
     must carry the same ETag. A connection that breaks is replaced as the client's retry limits allow, which count
-    anew whenever bytes have come.
+    anew whenever bytes have come. So is one that was inherited over a fork, which the parent still reads from.
     """
 
     def __init__(self, client: Client, operation: Operation, byte_range: tuple[int, int | None] | None) -> None:
@@ -46,15 +49,16 @@ class ObjectBody:
         self.headers: Headers = response.headers
         try:
             self.span: Span = span_of(response, byte_range, operation.name)
+            self._use(response, self.span, self.span.first)
         except BaseException:
             response.close()
             raise
-        self._use(response, self.span, self.span.first)
         if self.span.end == self.span.first:
             self._finish()
 
     def read_from(self, position: int) -> bytes:
         """Return some bytes at `position`, at least one; `b""` only at the end. Raises `TildeError`."""
+        self._leave_to_parent()
         while not self._is_end(position):
             if not self._reaches(position):
                 self._reopen(position)
@@ -66,11 +70,18 @@ class ObjectBody:
 
     def close(self) -> None:
         """Free the connection. May be called twice."""
+        self._leave_to_parent()
         response, self._response = self._response, None
         self._pieces = iter(())
         if response is not None:
             with suppress(TransportError):  # nothing more is wanted from it
                 response.close()
+
+    def _leave_to_parent(self) -> None:
+        response = self._response
+        if response is not None and not response.is_closed and self._process != os.getpid():
+            _left_to_parent.append((response, self._pieces))
+            self._response, self._pieces = None, iter(())
 
     def _first_answer(self, byte_range: tuple[int, int | None] | None) -> Response:
         if byte_range is None:
@@ -86,8 +97,10 @@ class ObjectBody:
         return self._pipeline.execute(replace(self._operation, headers=headers))
 
     def _use(self, response: Response, span: Span, position: int) -> None:
+        is_small = span.body_ends is not None and span.body_ends - span.body_starts <= limits.AT_ONCE
+        self._pieces = _read_at_once(response) if is_small else response.iter_bytes()
         self._response = response
-        self._pieces = response.iter_bytes()
+        self._process = os.getpid()
         self._offset = span.body_starts
         self._is_cut_short = span.body_ends is None or span.body_ends != self.span.end
         self._may_skip_to = position
@@ -114,25 +127,30 @@ class ObjectBody:
             response = self._answer({"Range": range_header(position, last), **pinned})
         except APIError as error:
             if error.status_code in (_PRECONDITION_FAILED, _NOT_SATISFIABLE):
-                raise self._changed() from error
+                raise self._changed(error.request_id) from error
             raise
         try:
-            if unquoted(response.headers.get("ETag", "")) != unquoted(etag):
-                raise self._changed()
-            span = span_of(response, (position, last), self._operation.name)
-            if self.span.total is not None and span.total not in (None, self.span.total):
-                raise self._changed()
+            span = self._span_of_same_version(response, etag, (position, last))
+            if self.span.end is None:
+                self.span = replace(self.span, end=span.end, total=span.total)
+            self._use(response, span, position)
         except BaseException:
             response.close()
             raise
-        if self.span.end is None:
-            self.span = replace(self.span, end=span.end, total=span.total)
-        self._use(response, span, position)
+
+    def _span_of_same_version(self, response: Response, etag: str, byte_range: tuple[int, int | None]) -> Span:
+        if unquoted(response.headers.get("ETag", "")) != unquoted(etag):
+            raise self._changed(request_id_of(response))
+        span = span_of(response, byte_range, self._operation.name)
+        if self.span.total is not None and span.total not in (None, self.span.total):
+            raise self._changed(request_id_of(response))
+        return span
 
     def _first_etag(self) -> str:
         etag = self.headers.get("ETag", "")
         if not etag:
-            raise self._error("it has no ETag, so that it cannot be told whether the rest is of the same version")
+            what = "it has no ETag, so that it cannot be told whether the rest is of the same version"
+            raise self._error(what, self.headers.get("X-Request-Id", ""))
         return etag
 
     def _next_piece(self) -> bytes:
@@ -157,13 +175,14 @@ class ObjectBody:
         return b""
 
     def _wait_or_raise(self, error: TransportError) -> None:
+        name = self._operation.name
+        error.operation = error.operation or name
+        error.request_id = error.request_id or request_id_of(self._response)
         self.close()
         now = self._pipeline.clock.monotonic()
         if not self._failures:
             self._failing_since = now
         self._failures += 1
-        name = self._operation.name
-        error.operation = error.operation or name
         elapsed = now - self._failing_since
         attempt = Attempt(operation=name, number=self._failures, elapsed=elapsed, repeatable=True, error=error)
         self._pipeline.wait_or_raise(attempt, error)
@@ -182,8 +201,26 @@ class ObjectBody:
                 next(self._pieces, None)
         self.close()
 
-    def _changed(self) -> IntegrityError:
-        return self._error("it changed while it was being read; read it again from the start")
+    def _changed(self, request_id: str) -> IntegrityError:
+        return self._error("it changed while it was being read; read it again from the start", request_id)
 
-    def _error(self, what: str) -> IntegrityError:
-        return IntegrityError(f"{self._path!r}: {what}", operation=self._operation.name)
+    def _error(self, what: str, request_id: str) -> IntegrityError:
+        return IntegrityError(f"{self._path!r}: {what}", operation=self._operation.name, request_id=request_id)
+
+
+def _read_at_once(response: Response) -> Iterator[bytes]:
+    """Read the body, which frees the connection, and return its pieces. What breaks it off is raised behind them."""
+    pieces: list[bytes] = []
+    failure: TransportError | None = None
+    try:
+        for piece in response.iter_bytes():
+            pieces.append(piece)  # one by one, so that those before a failure are kept
+    except TransportError as error:
+        failure = error
+    return _replayed(pieces, failure)
+
+
+def _replayed(pieces: list[bytes], failure: TransportError | None) -> Iterator[bytes]:
+    yield from pieces
+    if failure is not None:
+        raise failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tilde_core.exceptions import IntegrityError
@@ -11,7 +12,7 @@ from tilde_core.exceptions import IntegrityError
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["check_etag", "is_md5", "new_md5", "unquoted"]
+__all__ = ["check_etag", "etag_of_parts", "is_md5", "new_md5", "unquoted"]
 
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z")
 
@@ -31,11 +32,23 @@ def is_md5(etag: str) -> bool:
     return _MD5.match(etag) is not None
 
 
-def check_etag(etag: str, md5: str, what: str) -> None:
-    """Raise `IntegrityError` if `etag`, with or without quotes, is an MD5 other than `md5`. `what` names the bytes."""
+def etag_of_parts(etags: Iterable[str]) -> str:
+    """Return the ETag that S3 gives to an object in parts with these ETags; `""` if those are no MD5s."""
+    digests = [unquoted(etag) for etag in etags]
+    if not digests or not all(map(is_md5, digests)):
+        return ""
+    return f"{hashlib.md5(bytes.fromhex(''.join(digests)), usedforsecurity=False).hexdigest()}-{len(digests)}"
+
+
+def check_etag(etag: str, md5: str, what: str, request_id: str) -> None:
+    """Raise `IntegrityError` if `etag`, with or without quotes, is an MD5 other than `md5`.
+
+    `what` names the bytes, `request_id` the request that stored them.
+    """
     stored = unquoted(etag)
     if is_md5(stored) and stored.lower() != md5:
         raise IntegrityError(
             f"{what} was damaged on the way: MD5 {md5} was sent and the object store has {stored}; nothing was staged",
             operation="objects.put",
+            request_id=request_id,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ABORT_TIMEOUT",
+    "AT_ONCE",
     "MAX_PARTS",
     "MULTIPART_THRESHOLD",
     "PARTS_PER_SIZE",
@@ -25,4 +26,5 @@ ABORT_TIMEOUT = 10.0  # seconds
 
 PIECE = 256 * 1024  # what is read, hashed and handed to the transport at a time
 SPOOL_MEMORY = 8 * _MIB  # kept in memory before it goes to a temporary file
+AT_ONCE = 64 * 1024  # so little is read when it is opened, so that no connection waits for its reader
 SKIP = 256 * 1024  # passing over so much of an open download is cheaper than another request

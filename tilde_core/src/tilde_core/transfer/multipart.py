@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from tilde_core.exceptions import ForbiddenError, IntegrityError, TildeError
+from tilde_core.exceptions import IntegrityError, TildeError
 from tilde_core.transfer import limits
 from tilde_core.transfer.calls import CompletedPart, Details, Multipart, UploadCalls
 from tilde_core.transfer.checksums import check_etag
@@ -31,7 +31,7 @@ def upload_in_parts(
     """Store `parts` and stage the object. Return its ETag without quotes.
 
     `check_source` is called when all parts are stored. Whatever fails, Ctrl-C included, the upload is aborted, so that
-    no part is left behind.
+    no part is left behind; only not if the object may be staged already.
     """
     workers: Workers[tuple[CompletedPart, int]] = Workers(limits.WORKERS)
     try:
@@ -43,7 +43,8 @@ def upload_in_parts(
         etag = calls.complete(multipart, [completed for completed, _ in stored], size, details)
     except BaseException:
         workers.cancel()
-        _abort(calls, multipart)
+        if not calls.may_be_staged:
+            _abort(calls, multipart)
         raise
     return etag or _etag_asked_for(calls)
 
@@ -75,25 +76,17 @@ def _stored(
     try:
         check(0)
         content = Outgoing(part.source, part.position, part.size, check)
-        etag = _sent(calls, multipart, part.number, content)
+        _, headers = calls.store(partial(calls.part_place, multipart, part.number), content)
     finally:
         part.close()
+    etag, request_id = headers.get("ETag", ""), headers.get("X-Request-Id", "")
+    what = f"part {part.number} of {calls.path!r}"
     if not etag:
-        raise IntegrityError(
-            f"the object store gave no ETag for part {part.number} of {calls.path!r}", operation="objects.put"
-        )
-    check_etag(etag, content.md5, f"part {part.number} of {calls.path!r}")
+        message = f"the object store gave no ETag for {what}"
+        raise IntegrityError(message, operation="objects.put", request_id=request_id)
+    check_etag(etag, content.md5, what, request_id)
     progress.add(part.size)
     return CompletedPart(part.number, etag), part.size
-
-
-def _sent(calls: UploadCalls, multipart: Multipart, number: int, content: Outgoing) -> str:
-    """Send a part; once more with a new URL if the store refuses the first, which may have expired while it waited."""
-    url = calls.part_url(multipart, number)
-    try:
-        return calls.store(url, content)
-    except ForbiddenError:
-        return calls.store(calls.part_url(multipart, number), content)
 
 
 def _abort(calls: UploadCalls, multipart: Multipart) -> None:

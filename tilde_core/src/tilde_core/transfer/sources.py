@@ -50,8 +50,7 @@ class MemorySource:
     """Bytes in memory; not copied as a whole."""
 
     def __init__(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data)
-        self._view = view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+        self._view = _as_bytes(data)
         self.size = len(self._view)
 
     def read_at(self, position: int, size: int) -> bytes:
@@ -115,13 +114,21 @@ class StreamSource:
         """Return up to `size` bytes, `b""` only at the end. Raises `TypeError` for a piece that is not bytes."""
         while not self._rest:
             try:
-                self._rest = memoryview(_checked_piece(next(self._pieces))).cast("B")
+                self._rest = _as_bytes(_checked_piece(next(self._pieces)))
             except StopIteration:
                 return b""
         data = bytes(self._rest[:size])
         # A piece that is used up is let go: a view of a bytearray would keep its owner from refilling it.
         self._rest = self._rest[size:] if size < len(self._rest) else _NOTHING
         return data
+
+
+def _as_bytes(piece: _Piece) -> memoryview:
+    """The bytes of `piece`, copied only if they do not lie in a row."""
+    view = memoryview(piece)
+    if not view.nbytes:
+        return _NOTHING  # of several dimensions, it could not be cast
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
 
 
 def _checked_piece(piece: object) -> _Piece:
@@ -175,7 +182,22 @@ def _has_random_access(file: Any) -> bool:
     if type(raw) is not io.FileIO:
         return False
     status = os.fstat(raw.fileno())
-    return stat.S_ISREG(status.st_mode) and status.st_size > 0  # what is empty may be of /proc: only reading tells
+    return stat.S_ISREG(status.st_mode) and _is_as_long(file, status.st_size)
+
+
+def _is_as_long(file: BinaryIO, size: int) -> bool:
+    """Whether `size` is to be believed: there is a byte where the last one should be.
+
+    The files of /proc and /sys state 0 or 4096, whatever is in them; only reading on finds their end.
+    """
+    if not size:
+        return False
+    position = file.tell()
+    try:
+        file.seek(size - 1)
+        return bool(file.read(1))
+    finally:
+        file.seek(position)
 
 
 def _pieces_of(file: ReadableFile, size: int) -> Iterator[bytes]:
@@ -196,13 +218,14 @@ def _rewound_on_failure(file: Any) -> Iterator[None]:
         yield
     except BaseException:
         if position is not None:
-            with suppress(OSError, ValueError):  # the failure itself matters more
+            with suppress(AttributeError, OSError, ValueError):  # the failure itself matters more
                 file.seek(position)
         raise
 
 
 def _position(file: Any) -> int | None:
     try:
-        return int(file.tell()) if file.seekable() else None
+        # A file need not be able to say that it is seekable: a SpooledTemporaryFile cannot before Python 3.11.
+        return int(file.tell()) if getattr(file, "seekable", lambda: True)() else None
     except (AttributeError, OSError, ValueError):
         return None

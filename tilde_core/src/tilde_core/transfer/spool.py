@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from types import TracebackType
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 from tilde_core.transfer import limits
 
@@ -20,7 +21,8 @@ class Spool:
     """A `Source` that is filled first. `close` removes it."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=limits.SPOOL_MEMORY)  # noqa: SIM115 - closed by close
+        self._file: BinaryIO = io.BytesIO()
+        self.is_on_disk = False
         self._lock = threading.Lock()
         self.size = 0
 
@@ -37,8 +39,9 @@ class Spool:
     def append(self, data: bytes) -> None:
         """Put `data` behind what is there."""
         with self._lock:
-            self._file.seek(self.size)
-            self._file.write(data)
+            if not self.is_on_disk and self.size + len(data) > limits.SPOOL_MEMORY:
+                self._move_to_disk()
+            _write_at(self._file, self.size, data)
             self.size += len(data)
 
     def read_at(self, position: int, size: int) -> bytes:
@@ -54,6 +57,17 @@ class Spool:
         """Forget the bytes. May be called twice."""
         self._file.close()
 
+    def _move_to_disk(self) -> None:
+        # Unbuffered: a forked process that drops its copy of a buffer would move the position, which both share.
+        file = cast("BinaryIO", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115 - closed by close
+        self._file.seek(0)
+        try:
+            _write_at(file, 0, self._file.read())
+        except BaseException:
+            file.close()
+            raise
+        self._file, self.is_on_disk = file, True
+
     def __enter__(self) -> Spool:
         return self
 
@@ -61,3 +75,10 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _write_at(file: BinaryIO, position: int, data: bytes) -> None:
+    file.seek(position)
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]  # an unbuffered file may take a part of it only

@@ -61,10 +61,9 @@ def _begun_multipart(calls: UploadCalls) -> Multipart | None:
 def _upload_whole(calls: UploadCalls, source: Source, details: Details) -> str:
     progress = Progress(calls.client, "objects.put", calls.path, source.size)
     content = Outgoing(source, 0, source.size, progress.reached)
-    ticket = calls.ticket()
-    etag = calls.store(ticket.upload_url, content)
+    ticket, headers = calls.store(calls.ticket, content)
     source.check_size()
-    check_etag(etag, content.md5, repr(calls.path))
+    stored = unquoted(headers.get("ETag", ""))
+    check_etag(stored, content.md5, repr(calls.path), headers.get("X-Request-Id", ""))
     progress.reached(source.size)
-    stored = unquoted(etag)
     return calls.finalize(ticket, source.size, stored if is_md5(stored) else "", details) or stored

@@ -61,10 +61,15 @@ class ObjectWriter(io.BufferedIOBase):
         return self._spool.tell()
 
     def truncate(self, size: int | None = None, /) -> int:
-        """Cut off what lies behind `size` bytes, or behind the position."""
+        """Cut off what lies behind `size` bytes, or behind the position; fill up with NULs what is missing."""
         self._check_open()
-        size = self._spool.tell() if size is None else size
+        position = self._spool.tell()
+        size = position if size is None else size
         self._spool.truncate(size)
+        self._spool.seek(0, os.SEEK_END)
+        # A file on disk has grown by that already; in memory it is cut only.
+        self._spool.write(bytes(size - self._spool.tell()))
+        self._spool.seek(position)
         return size
 
     def close(self) -> None:

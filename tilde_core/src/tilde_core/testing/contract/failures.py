@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tilde_core.exceptions import NotSentError, OutcomeUnknownError, TransportError
+from tilde_core.exceptions import ConfigurationError, NotSentError, OutcomeUnknownError, TransportError
 from tilde_core.hooks.offers import Transport
 from tilde_core.http import Headers, Timeout
 from tilde_core.testing import behaviors
@@ -23,6 +23,7 @@ BAD_URLS += [
     "http://127.0.0.1/a b",
     "http://127.0.0.1/\xe9",
     "http://a..b/",
+    f"http://{'a' * 64}.test/",
 ]
 NO_ANSWER: dict[str, Behavior] = {
     "hang up": behaviors.hang_up(),
@@ -64,16 +65,19 @@ class FailureRules(TransportRules):
             self.get(transport, "http://nosuchhost.invalid/")
 
     @pytest.mark.parametrize("url", BAD_URLS)
-    def test_unusable_url_was_not_sent(self, transport: Transport, server: LoopbackServer, url: str) -> None:
-        """Neither an unknown protocol nor a malformed URL gets anywhere."""
-        with pytest.raises(NotSentError):
-            self.get(transport, url)
-
-    def test_unusable_header_was_not_sent(self, transport: Transport, server: LoopbackServer) -> None:
-        """HTTP knows no character beyond Latin-1; the message names the header, never the value."""
-        with pytest.raises(NotSentError, match=r"header X-Bad") as caught:
-            self.get(transport, server.url(), headers=Headers({"X-Bad": "s3cret \u20ac"}))
+    def test_unusable_url_is_refused(self, transport: Transport, server: LoopbackServer, url: str) -> None:
+        """An unknown protocol or a malformed URL will never work: no error that would be tried again."""
+        with pytest.raises(ConfigurationError, match=r"contract\.test: ") as caught:
+            self.get(transport, f"{url}?sig=s3cret")
         assert "s3cret" not in str(caught.value)
+
+    @pytest.mark.parametrize("character", ["\u20ac", "\x01", "\x0b", "\x7f"])
+    def test_unusable_header_is_refused(self, transport: Transport, server: LoopbackServer, character: str) -> None:
+        """HTTP knows Latin-1 without control characters; the message names the header, never the value."""
+        with pytest.raises(ConfigurationError, match=r"header X-Bad") as caught:
+            self.get(transport, server.url(), headers=Headers({"X-Bad": f"s3cret {character}"}))
+        assert "s3cret" not in str(caught.value)
+        assert server.requests == []
 
     def test_failed_tls_handshake_was_not_sent(self, transport: Transport, server: LoopbackServer) -> None:
         """The request goes out after the handshake."""

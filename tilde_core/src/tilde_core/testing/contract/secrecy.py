@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from tilde_core.exceptions import TransportError
+from tilde_core.exceptions import TildeError
 from tilde_core.hooks.offers import Transport
 from tilde_core.http import Headers
 from tilde_core.testing import behaviors
@@ -74,10 +74,10 @@ class SecrecyRules(TransportRules):
 
     def fail(self, transport: Transport, url: str) -> None:
         """Send a request that fails, and check everything that the error shows."""
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises(TildeError) as caught:
             self.get(transport, url, timeout=SHORT).read()
         error = caught.value
-        shown = [str(error), repr(error), error.url, *traceback.format_exception(type(error), error, None)]
+        shown = [str(error), repr(error), str(vars(error)), *traceback.format_exception(type(error), error, None)]
         assert SECRET not in "\n".join(shown)
 
 
