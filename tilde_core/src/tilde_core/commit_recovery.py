@@ -1,8 +1,7 @@
 """What became of a commit whose answer was lost.
 
 It is never sent again blindly. If the session is still open, the commit did not happen. If the session is gone, the
-log is
-searched for it.
+log is searched for it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@
     └── CommandError              a command ended with a non-zero exit code
 
 Bad arguments are `ValueError` or `TypeError`, raised before anything is sent. All of these errors pickle, and none
-shows
-a token or the query of a URL.
+shows a token or the query of a URL.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ class TildeError(Exception):
 
     `message` says what happened, `operation` names the SDK call (such as `"repositories.get"`, or `""`), and
     `request_id` identifies the request to the service's support (`""` where there was no answer). `gave_up` says why
-    the
-    call was not repeated (again), where that needs saying.
+    the call was not repeated (again), where that needs saying.
     """
 
     gave_up: str = ""
@@ -92,8 +90,7 @@ class APIError(TildeError):
     """The service answered with an error status.
 
     `status_code` is the HTTP status, `code` the service's own code (may be `""`), `method` and `url` the request (the
-    URL
-    without its query).
+    URL without its query).
     """
 
     def __init__(

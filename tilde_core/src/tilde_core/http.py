@@ -165,10 +165,9 @@ class Request:
     """One HTTP request, ready to go out as it is.
 
     `url` is absolute and fully encoded. `content` is bytes or a `ByteStream`; a transport sends exactly these bytes
-    with
-    a `Content-Length`. `operation` names the SDK call it belongs to (such as `"objects.get"`), `attempt` counts from 1,
-    and `presigned` tells that the URL itself is the credential: nothing may be added to it, no header that names the
-    caller may go with it, and it must not be logged.
+    with a `Content-Length`. `operation` names the SDK call it belongs to (such as `"objects.get"`), `attempt` counts
+    from 1, and `presigned` tells that the URL itself is the credential: nothing may be added to it, no header that
+    names the caller may go with it, and it must not be logged.
     """
 
     method: str

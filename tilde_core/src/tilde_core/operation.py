@@ -25,9 +25,8 @@ class Operation:
     unread. `repeatable` tells that a duplicate is harmless; by default that goes by the method (not for POST).
 
     `resolve` finds out what became of an operation that must not happen twice, when an attempt ended without telling:
-    it
-    returns the answer that was lost, or `None` if it did not happen and may be sent again, or raises if that cannot
-    be told.
+    it returns the answer that was lost, or `None` if it did not happen and may be sent again, or raises if that
+    cannot be told.
     """
 
     name: str

@@ -24,8 +24,7 @@ class DefaultRetryPolicy:
     """At most `max_retries` repeats within `deadline` seconds, by what is known of the attempt.
 
     `NotSentError` and 429 did not happen and may always be repeated. A time-out, a broken answer and 408, 500, 502,
-    503, 504 may
-    have happened: repeated only if a duplicate is harmless. `Retry-After` is honoured up to 120 seconds.
+    503, 504 may have happened: repeated only if a duplicate is harmless. `Retry-After` is honoured up to 120 seconds.
     """
 
     def __init__(self, settings: RetrySettings) -> None:

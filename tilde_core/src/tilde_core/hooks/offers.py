@@ -42,9 +42,9 @@ class Transport(Protocol):
     """Sends one request and returns one response. Used by many threads at once.
 
     No retry, no redirect, no raising on a status, no cookie, no authentication of its own, no decompression. Header
-    names
-    and repeats of the answer are kept. Every failure is a `NotSentError` or an `OutcomeUnknownError`, also while the
-    body is read; a URL or header that cannot be sent at all is a `ConfigurationError`, which nobody repeats.
+    names and repeats of the answer are kept. Every failure is a `NotSentError` or an `OutcomeUnknownError`, also
+    while the body is read; a URL or header that cannot be sent at all is a `ConfigurationError`, which nobody
+    repeats.
     """
 
     def send(self, request: Request) -> Response:
@@ -70,9 +70,8 @@ class CredentialSettings:
     """What a credential plugin is opened with.
 
     `api_key` is the static key found in the configuration, if any, `endpoint_url` the service. `send` sends a request
-    of the
-    plugin's own through the transport, without credentials and without retries: a provider never calls back into the
-    client.
+    of the plugin's own through the transport, without credentials and without retries: a provider never calls back
+    into the client.
     """
 
     endpoint_url: str
@@ -120,8 +119,7 @@ class Attempt:
     """One attempt that did not succeed: either an error `status` with its `headers`, or a transport `error`.
 
     `number` counts from 1, `elapsed` is seconds since the first attempt ended. `repeatable` tells that a duplicate of
-    the
-    operation is harmless; without it, only what surely did not happen may be repeated.
+    the operation is harmless; without it, only what surely did not happen may be repeated.
     """
 
     operation: str

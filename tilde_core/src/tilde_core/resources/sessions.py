@@ -55,8 +55,7 @@ class Session(RepositoryResource):
     """An open transaction: what is staged in it is seen in it only, until it is committed whole.
 
     As a context manager it rolls back at the end of the block, after an exception as well as without a commit; not
-    once it
-    was committed or submitted for approval, and not while it is unknown whether a commit happened.
+    once it was committed or submitted for approval, and not while it is unknown whether a commit happened.
     """
 
     def __init__(
@@ -111,8 +110,7 @@ class Session(RepositoryResource):
         """Apply all that is staged as one commit and return its id.
 
         Where a review is needed first, warn with the URL (`UserWarning`) and return `""` once it is over, or `None`
-        at once
-        with `block_for_approval=False`.
+        at once with `block_for_approval=False`.
 
         Raises:
             ConflictError: another commit changed a path that is staged here; the session stays open.
