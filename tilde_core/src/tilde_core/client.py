@@ -29,7 +29,7 @@ class Client:
         endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
             `https://tilde.run`.
         default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,
-        `ubuntu:22.04`.
+            `ubuntu:22.04`.
         transport: the name of an installed transport, or a `Transport` of your own; else `TILDE_TRANSPORT`, the config
             file, the one that ranks first. One of your own is closed with the client.
         credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
