@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -90,6 +91,32 @@ def test_what_is_staged_is_seen_in_its_session_only(repo: Repository) -> None:
         session.rollback()
     with pytest.raises(NotFoundError):
         attached.commit("gone")
+
+
+def test_changes_and_diffs_go_on_after_a_path(repo: Repository) -> None:
+    with repo.session() as session:
+        session.objects.put("a/1", b"1")
+        session.objects.put("a/2", b"2")
+        session.objects.put("b/1", b"3")
+        assert [record.path for record in session.uncommitted(after="a/1", page_size=1)] == ["a/2", "b/1"]
+        assert [record.path for record in session.uncommitted(amount=2)] == ["a/1", "a/2"]
+        session.commit("three")
+    commit = repo.latest()
+    assert commit is not None
+    assert [entry.path for entry in commit.diff(after="a/1", page_size=1)] == ["a/2", "b/1"]
+    assert [entry.path for entry in commit.diff(prefix="a/", amount=1)] == ["a/1"]
+    assert [(entry.path, entry.type) for entry in commit.diff(delimiter="/")] == [("a/", "prefix"), ("b/", "prefix")]
+
+
+def test_threads_may_stage_in_one_session(repo: Repository) -> None:
+    paths = [f"{number:02}" for number in range(40)]
+    with repo.session() as session, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: session.objects.put(path, path.encode()), paths))
+        list(pool.map(session.objects.delete, paths[::2]))
+        session.commit("half of them")
+    commit = repo.latest()
+    assert commit is not None
+    assert [entry.path for entry in commit.objects.list()] == paths[1::2]
 
 
 def test_two_sessions_that_change_one_path(repo: Repository) -> None:

@@ -19,6 +19,7 @@ from tilde.exceptions import (
 )
 from tilde.models import Session
 from tilde_core.http import Request, Response
+from tilde_core.models.sessions import Staged
 
 OPENED = "Tue, 03 Feb 2026 10:00:00 GMT"
 BEFORE, AFTER = "2026-02-03T09:59:00Z", "2026-02-03T10:00:05Z"
@@ -196,7 +197,7 @@ class TestLostAnswer:
 
         service.on_commit = [commit]
         session = service.session()
-        session._note_staged("a.csv", "e1")
+        session._note(Staged("a.csv", "e1"))
         assert session.commit("m") == "mine"
 
     def test_what_was_staged_and_then_deleted_is_looked_for_as_removed(self, service: Service) -> None:
@@ -207,8 +208,20 @@ class TestLostAnswer:
 
         service.on_commit = [commit]
         session = service.session()
-        session._note_staged("a.csv", "e1")
-        session._note_deleted("a.csv")
+        session._note(Staged("a.csv", "e1"))
+        session._note(Staged("a.csv", is_deleted=True))
+        assert session.commit("m") == "c9"
+
+    def test_only_the_last_change_of_a_path_counts(self, service: Service) -> None:
+        def commit() -> Response:
+            service.applied(then=committed)
+            service.diffs["c9"], service.etags = [], {"a.csv": "e1"}
+            return lost()
+
+        service.on_commit = [commit]
+        session = service.session()
+        for etag in ("e7", "e8", "e1"):
+            session._note(Staged("a.csv", etag))
         assert session.commit("m") == "c9"
 
     @pytest.mark.parametrize(("etag", "found"), [("e1", True), ("e2", False)])
@@ -222,7 +235,7 @@ class TestLostAnswer:
 
         service.on_commit = [commit]
         session = service.session()
-        session._note_staged("a.csv", "e1")
+        session._note(Staged("a.csv", "e1"))
         if found:
             assert session.commit("m") == "c9"
         else:

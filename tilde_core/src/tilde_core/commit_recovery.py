@@ -6,14 +6,21 @@ log is searched for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from tilde_core.exceptions import APIError, NotFoundError, OutcomeUnknownError, TildeError
+from tilde_core.exceptions import (
+    BadRequestError,
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    OutcomeUnknownError,
+    TildeError,
+)
 from tilde_core.http import Response
+from tilde_core.models.sessions import Staged
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.serialization import encode_json
 from tilde_core.transfer.checksums import unquoted
@@ -21,20 +28,11 @@ from tilde_core.transfer.checksums import unquoted
 if TYPE_CHECKING:
     from tilde_core.resources.sessions import Session
 
-__all__ = ["CommitRecovery", "Staged"]
+__all__ = ["CommitRecovery"]
 
 _MOST_COMMITS = 1000
 # How far the service's clock may be off from this machine's, where its time is not known.
 _CLOCK_ALLOWANCE = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """One change of a session: a path and the ETag it was given (`""` if that is not known), or that it was removed."""
-
-    path: str
-    etag: str = ""
-    is_deleted: bool = False
 
 
 class CommitRecovery:
@@ -49,13 +47,13 @@ class CommitRecovery:
         message: str,
         metadata: dict[str, str],
         opened: datetime | None,
-        staged: Iterable[Staged],
+        staged: Sequence[Staged],
     ) -> None:
         self._session = session
         self._message = message
         self._metadata = metadata
         self._not_before = opened or datetime.now(timezone.utc) - _CLOCK_ALLOWANCE
-        self._staged = list(staged)
+        self._staged = staged
 
     def resolve(self, failure: TildeError) -> Response | None:
         """Return the answer that was lost, or `None` if the commit did not happen. Raises `OutcomeUnknownError`."""
@@ -73,10 +71,8 @@ class CommitRecovery:
     def _is_session_open(self) -> bool:
         try:
             self._session.uncommitted(page_size=1).first()
-        except APIError as error:
-            if 400 <= error.status_code < 500 and error.status_code not in (401, 403, 408, 429):
-                return False
-            raise
+        except (BadRequestError, NotFoundError, ConflictError, GoneError):  # services differ in how they say "no more"
+            return False
         return True
 
     def _found(self) -> list[Commit]:

@@ -11,6 +11,7 @@ import msgspec
 
 from tilde_core.exceptions import NotFoundError
 from tilde_core.models.objects import CopyObjectResult, ListingEntry, ObjectMetadata, PutObjectResult
+from tilde_core.models.sessions import Staged
 from tilde_core.operation import Operation, checked_segment
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.base import RepositoryResource, as_it_is
@@ -196,7 +197,7 @@ class SessionObjects(ReadableObjects):
         checked_path(path)
         details = Details(content_type or guessed_content_type(path), checked_metadata(metadata))
         result = upload(self._upload_calls(path), data, details)
-        self._session._note_staged(path, result.etag)
+        self._session._note(Staged(path, result.etag))
         return result
 
     def copy(self, source: str, destination: str) -> CopyObjectResult:
@@ -213,14 +214,14 @@ class SessionObjects(ReadableObjects):
             repeatable=True,
         )
         self._execute(operation)
-        self._session._note_staged(destination)
+        self._session._note(Staged(destination))
         return CopyObjectResult(**paths)
 
     def delete(self, path: str) -> None:
         """Stage the removal of the object at `path`."""
         query = {"path": checked_path(path), **self._scope("objects.delete")}
         self._execute(Operation(name="objects.delete", method="DELETE", path=self._path("object"), query=query))
-        self._session._note_deleted(path)
+        self._session._note(Staged(path, is_deleted=True))
 
     def delete_many(self, paths: Iterable[str]) -> int:
         """Stage the removal of many objects, 1,000 with each request. Return how many the service says it deleted."""
@@ -228,8 +229,7 @@ class SessionObjects(ReadableObjects):
         scope = self._scope("objects.delete_many")
         starts = range(0, len(checked), _DELETE_AT_ONCE)
         deleted = sum(self._delete(checked[start : start + _DELETE_AT_ONCE], scope) for start in starts)
-        if checked:
-            self._session._note_deleted(checked[-1])
+        self._session._note(*(Staged(path, is_deleted=True) for path in checked))
         return deleted
 
     @overload

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tilde_core.approval import wait_until_reviewed
-from tilde_core.commit_recovery import CommitRecovery, Staged
+from tilde_core.commit_recovery import CommitRecovery
 from tilde_core.exceptions import OutcomeUnknownError, SerializationError, SessionClosedError, TildeError
 from tilde_core.http import Response
 from tilde_core.models.base import Model, OrDefault
 from tilde_core.models.commits import CommitResult
 from tilde_core.models.objects import EntryRecord
+from tilde_core.models.sessions import Staged
 from tilde_core.operation import Operation, checked_segment
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.resources.base import RepositoryResource, as_it_is
@@ -69,7 +69,7 @@ class Session(RepositoryResource):
         super().__init__(client, organization, repository)
         self._session_id = checked_segment("session id", session_id)
         self._opened = opened  # by the service's clock; None for a session that was opened elsewhere
-        self._staged: deque[Staged] = deque(maxlen=_NOTED_CHANGES)
+        self._staged: tuple[Staged, ...] = ()
         self._ended = ""
         self._may_be_committed = False
 
@@ -169,13 +169,15 @@ class Session(RepositoryResource):
         )
         return operation, recovery
 
-    def _some_change(self) -> list[Staged]:
+    def _some_change(self) -> tuple[Staged, ...]:
         """One staged change, asked for where none was staged through this handle: by it the commit can be told."""
         try:
             record = self.uncommitted(amount=1, page_size=1).first()
         except TildeError:
-            return []  # it only helps to find a commit whose answer was lost; the commit itself will tell what is wrong
-        return [] if record is None else [Staged(record.path, record.entry.e_tag, is_deleted=not record.entry.e_tag)]
+            return ()  # it only helps to find a commit whose answer was lost; the commit itself will tell what is wrong
+        if record is None:
+            return ()
+        return (Staged(record.path, record.entry.e_tag, is_deleted=not record.entry.e_tag),)
 
     def _committed(self, operation: Operation, recovery: CommitRecovery) -> _CommitAnswer:
         """Send the commit. An answer that cannot be read is as good as lost, and looked for like one."""
@@ -200,15 +202,11 @@ class Session(RepositoryResource):
                 operation=operation,
             )
 
-    def _note_staged(self, path: str, etag: str = "") -> None:
-        """Remember some of what was staged here: it tells this session's commit from others with the same message."""
-        self._staged.append(Staged(path, etag))
-
-    def _note_deleted(self, path: str) -> None:
-        """Remember a removal, in place of what was staged there before."""
-        for staged in [staged for staged in self._staged if staged.path == path]:
-            self._staged.remove(staged)
-        self._staged.append(Staged(path, is_deleted=True))
+    def _note(self, *changes: Staged) -> None:
+        """Remember the last changes, one a path: they tell this session's commit from others with the same message."""
+        paths = {change.path for change in changes}
+        kept = [staged for staged in self._staged if staged.path not in paths]
+        self._staged = (*kept, *changes)[-_NOTED_CHANGES:]  # never changed in place: threads may stage at once
 
     def __enter__(self) -> Session:
         return self
