@@ -20,7 +20,6 @@ from tilde_core.version import __version__
 
 __all__ = ["Options", "Pipeline"]
 
-_DEADLINE = 120.0
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to the object store. Everything else, the token first of all, stays with the API.
@@ -49,6 +48,7 @@ class Pipeline:
         self._hooks = runtime.hooks
         self.clock: Clock = runtime.clock
         self._options = options
+        self._retries = RetrySettings(max_retries=options.max_retries)
         self._retry_policy: RetryPolicy | None = None
         self._base_url = runtime.config.endpoint_url.value + "/api/v1"
         agent = f"tilde-python-sdk/{__version__} python/{platform.python_version()}"
@@ -97,7 +97,7 @@ class Pipeline:
         """A repeat gets no more time than the deadline leaves; the first attempt has its own time-outs only."""
         if first_ended is None:
             return self._options.timeout
-        left = _DEADLINE - (self.clock.monotonic() - first_ended)
+        left = self._retries.deadline - (self.clock.monotonic() - first_ended)
         return self._options.timeout.at_most(max(left, 1.0))
 
     def wait_or_raise(self, attempt: Attempt, failure: TildeError) -> None:
@@ -116,8 +116,7 @@ class Pipeline:
 
     def _policy(self) -> RetryPolicy:
         if self._retry_policy is None:
-            settings = RetrySettings(max_retries=self._options.max_retries, deadline=_DEADLINE)
-            self._retry_policy = self._hooks.open_retry_policy(settings)
+            self._retry_policy = self._hooks.open_retry_policy(self._retries)
         return self._retry_policy
 
     def _attempt(self, operation: Operation, number: int, timeout: Timeout) -> Response:
@@ -128,7 +127,7 @@ class Pipeline:
         try:
             response.read()
         except TransportError as error:
-            error.request_id = error.request_id or response.headers.get("X-Request-Id", "")
+            error.request_id = error.request_id or response.headers.request_id
             raise
         return decompressed(response, operation.name) if response.status < 300 else response
 

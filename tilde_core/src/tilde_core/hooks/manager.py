@@ -13,10 +13,9 @@ import pluggy
 from tilde_core.exceptions import PluginError
 from tilde_core.hooks import spec
 
-__all__ = ["BUILT_IN", "PluginInfo", "PluginRegistry", "installed_plugins"]
+__all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 
-BUILT_IN = ("static-credentials", "default-retry")
-_BUILT_IN_MODULES = {
+_BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
     "default-retry": "tilde_core.plugins.default_retry",
 }
@@ -87,9 +86,8 @@ class PluginRegistry:
 
     def _register_built_in(self) -> None:
         version = importlib.metadata.version("tilde-core")
-        for name in BUILT_IN:
-            module = importlib.import_module(_BUILT_IN_MODULES[name])
-            self._register(module, name, "tilde-core", version)
+        for name, module in _BUILT_IN.items():
+            self._register(importlib.import_module(module), name, "tilde-core", version)
 
     def _register_installed(self, installed: InstalledPlugin) -> None:
         if installed.name in self._disabled:
@@ -124,8 +122,8 @@ class PluginRegistry:
         self._remember(name, distribution, version, hooks, self._status(plugin))
 
     def _status(self, plugin: object) -> str:
-        known = {caller.name for caller in self.manager.get_hookcallers(plugin) or () if caller.has_spec()}
-        unknown = sorted({c.name for c in self.manager.get_hookcallers(plugin) or ()} - known)
+        callers = self.manager.get_hookcallers(plugin) or ()
+        unknown = sorted(caller.name for caller in callers if not caller.has_spec())
         return f"active, but there is no hook named {', '.join(unknown)}" if unknown else "active"
 
     def _remember(self, name: str, distribution: str, version: str, hooks: tuple[str, ...], status: str) -> None:
