@@ -24,7 +24,7 @@ def api_error(operation: Operation, url: str, response: Response) -> APIError:
         method=operation.method,
         url=url,
         operation=operation.name,
-        request_id=_text(body, "request_id") or response.headers.get("X-Request-Id", ""),
+        request_id=_text(body, "request_id") or response.headers.request_id,
     )
     if isinstance(error, RateLimitError):
         error.retry_after = retry_after(response.headers)

@@ -107,6 +107,11 @@ class Headers(Mapping[str, str]):
         shown = [(name, _shown_value(name, value)) for name, value in self._lines]
         return f"Headers({shown!r})"
 
+    @property
+    def request_id(self) -> str:
+        """What the sender of an answer calls the request; `""` if it does not say."""
+        return self.get("X-Request-Id", "")
+
     def get_all(self, name: str) -> list[str]:
         """Return every value of the header, in order; an empty list if it is not there."""
         lower = name.lower()

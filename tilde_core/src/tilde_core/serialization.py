@@ -28,7 +28,7 @@ def decode_json(response: Response, kind: type[T], operation: str) -> T:
         raise SerializationError(
             f"the service's answer is not the JSON it should be: {error}",
             operation=operation,
-            request_id=response.headers.get("X-Request-Id", ""),
+            request_id=response.headers.request_id,
         ) from error
 
 
@@ -42,6 +42,6 @@ def decompressed(response: Response, operation: str) -> Response:
         raise SerializationError(
             f"the service's answer says it is gzip and is not: {error}",
             operation=operation,
-            request_id=response.headers.get("X-Request-Id", ""),
+            request_id=response.headers.request_id,
         ) from error
     return Response(response.status, response.headers.without("Content-Encoding"), content)

@@ -8,7 +8,7 @@ from tilde_core.exceptions import IntegrityError, error_for_status
 from tilde_core.http import Response
 from tilde_core.transfer.ranges import ContentRange, range_header
 
-__all__ = ["Span", "request_id_of", "span_of"]
+__all__ = ["Span", "span_of"]
 
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 
@@ -42,7 +42,7 @@ def span_of(response: Response, byte_range: tuple[int, int | None] | None, opera
             f"byte_range={byte_range} begins beyond the end of the object, which has {total} bytes",
             status_code=_NOT_SATISFIABLE,
             operation=operation,
-            request_id=request_id_of(response),
+            request_id=response.headers.request_id,
         )
     ends = [end for end in (total, None if last is None else last + 1) if end is not None]
     # Without any, only the end of the body tells where the object ends.
@@ -77,10 +77,5 @@ def _content_length(response: Response, operation: str) -> int | None:
     return int(value)
 
 
-def request_id_of(response: Response | None) -> str:
-    """Return what the sender of an answer calls the request, `""` if it does not say."""
-    return "" if response is None else response.headers.get("X-Request-Id", "")
-
-
 def _wrong(response: Response, message: str, operation: str) -> IntegrityError:
-    return IntegrityError(message, operation=operation, request_id=request_id_of(response))
+    return IntegrityError(message, operation=operation, request_id=response.headers.request_id)

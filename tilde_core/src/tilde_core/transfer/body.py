@@ -13,7 +13,7 @@ from tilde_core.hooks.offers import Attempt
 from tilde_core.http import Headers, Response
 from tilde_core.operation import Operation
 from tilde_core.transfer import limits
-from tilde_core.transfer.answers import Span, request_id_of, span_of
+from tilde_core.transfer.answers import Span, span_of
 from tilde_core.transfer.checksums import unquoted
 from tilde_core.transfer.ranges import range_header
 
@@ -140,17 +140,17 @@ class ObjectBody:
 
     def _span_of_same_version(self, response: Response, etag: str, byte_range: tuple[int, int | None]) -> Span:
         if unquoted(response.headers.get("ETag", "")) != unquoted(etag):
-            raise self._changed(request_id_of(response))
+            raise self._changed(response.headers.request_id)
         span = span_of(response, byte_range, self._operation.name)
         if self.span.total is not None and span.total not in (None, self.span.total):
-            raise self._changed(request_id_of(response))
+            raise self._changed(response.headers.request_id)
         return span
 
     def _first_etag(self) -> str:
         etag = self.headers.get("ETag", "")
         if not etag:
             what = "it has no ETag, so that it cannot be told whether the rest is of the same version"
-            raise self._error(what, self.headers.get("X-Request-Id", ""))
+            raise self._error(what, self.headers.request_id)
         return etag
 
     def _next_piece(self) -> bytes:
@@ -177,7 +177,8 @@ class ObjectBody:
     def _wait_or_raise(self, error: TransportError) -> None:
         name = self._operation.name
         error.operation = error.operation or name
-        error.request_id = error.request_id or request_id_of(self._response)
+        if self._response is not None:
+            error.request_id = error.request_id or self._response.headers.request_id
         self.close()
         now = self._pipeline.clock.monotonic()
         if not self._failures:

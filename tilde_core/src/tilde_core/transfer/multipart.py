@@ -79,7 +79,7 @@ def _stored(
         _, headers = calls.store(partial(calls.part_place, multipart, part.number), content)
     finally:
         part.close()
-    etag, request_id = headers.get("ETag", ""), headers.get("X-Request-Id", "")
+    etag, request_id = headers.get("ETag", ""), headers.request_id
     what = f"part {part.number} of {calls.path!r}"
     if not etag:
         message = f"the object store gave no ETag for {what}"

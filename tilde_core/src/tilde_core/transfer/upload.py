@@ -64,6 +64,6 @@ def _upload_whole(calls: UploadCalls, source: Source, details: Details) -> str:
     ticket, headers = calls.store(calls.ticket, content)
     source.check_size()
     stored = unquoted(headers.get("ETag", ""))
-    check_etag(stored, content.md5, repr(calls.path), headers.get("X-Request-Id", ""))
+    check_etag(stored, content.md5, repr(calls.path), headers.request_id)
     progress.reached(source.size)
     return calls.finalize(ticket, source.size, stored if is_md5(stored) else "", details) or stored
