@@ -42,7 +42,7 @@ class History:
         self.database = database
         self.models: list[Model] = [{}]
         with database.write() as db:
-            self.user = users.find_by_name(db, "u") or users.create_user(db, "u", NOW)
+            self.user = (users.find_by_name(db, "u") or users.create(db, "u", NOW)).principal
             with mock.patch.object(organizations, "availability", return_value=""):
                 organization = organizations.create(db, f"o{id(self)}", "", self.user, NOW)
             self.repository = repositories.create(db, organization, "r", "", 14, self.user, NOW)

@@ -12,7 +12,7 @@ import pytest
 
 from tilde_local.database import Database
 from tilde_local.store import commits, committing, diffs, entries, listing, organizations, repositories, sessions, users
-from tilde_local.store.records import Entry, Repository, User, View
+from tilde_local.store.records import Entry, Principal, Repository, View
 
 NOW = "2026-01-01T00:00:00.000000Z"
 SMALL, LARGE = 1_000, 50_000
@@ -32,9 +32,9 @@ class Seeded:
     def __init__(self, path: Path, size: int) -> None:
         self.database = Database(path)
         with self.database.write() as db:
-            self.user = users.create_user(db, "u", NOW)
-            organization = organizations.create(db, "org", "", self.user, NOW)
-            self.repository = repositories.create(db, organization, "r", "", 14, self.user, NOW)
+            self.user = users.create(db, "u", NOW).principal
+            self.organization = organizations.create(db, "org", "", self.user, NOW)
+            self.repository = repositories.create(db, self.organization, "r", "", 14, self.user, NOW)
         self.change((path_of(number), entry_of(number)) for number in range(size))
 
     def change(self, changes: Iterator[tuple[str, Entry]]) -> int:
@@ -44,10 +44,10 @@ class Seeded:
             sessions.stage(db, session, changes)
             steps = count_steps(db, lambda: committing.commit(db, self.repository, session, self.user, "m", {}, NOW))
         with self.database.read() as db:
-            self.repository = repositories.find(db, "org", "r", self.user)
+            self.repository = repositories.find(db, self.organization, "r")
         return steps
 
-    def cost(self, act: Callable[[sqlite3.Connection, Repository, User], Any]) -> int:
+    def cost(self, act: Callable[[sqlite3.Connection, Repository, Principal], Any]) -> int:
         with self.database.read() as db:
             return count_steps(db, lambda: act(db, self.repository, self.user))
 
@@ -130,7 +130,7 @@ def test_folding_a_diff_costs_about_what_reading_it_does(tmp_path: Path, between
     for number in range(between):
         seeded.change((f"dir-{index}/file", entry_of(number)) for index in range(folders))
 
-    def diff(delimiter: str) -> Callable[[sqlite3.Connection, Repository, User], Any]:
+    def diff(delimiter: str) -> Callable[[sqlite3.Connection, Repository, Principal], Any]:
         return lambda db, repository, user: diffs.diff_page(
             diffs.compare_commits(db, repository, 1, 1 + between), "", "", 1000, delimiter
         )

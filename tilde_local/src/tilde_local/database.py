@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tilde_local import schema
+from tilde_local import migrations, schema
 
 __all__ = ["Database"]
 
@@ -32,7 +32,7 @@ class Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._writer = self._connect()
         try:
-            schema.prepare(self._writer)
+            migrations.prepare(self._writer)
         except BaseException:
             self._writer.close()
             raise

@@ -7,10 +7,11 @@ ApiError                 500  internal_error
 ├── NotFound             404  not_found
 ├── MethodNotAllowed     405  method_not_allowed
 ├── Conflict             409  conflict
-├── StaleCommit          410  stale_commit
+├── Gone                 410  gone, stale_commit, invitation_closed, …
 ├── PreconditionFailed   412  precondition_failed
 ├── BodyTooLarge         413  body_too_large
-└── RangeNotSatisfiable  416  range_not_satisfiable
+├── RangeNotSatisfiable  416  range_not_satisfiable
+└── BadGateway           502  bad_gateway
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ from starlette.responses import Response
 
 __all__ = [
     "ApiError",
+    "BadGateway",
     "BadRequest",
     "BodyTooLarge",
     "Conflict",
     "DataDirectoryError",
     "Forbidden",
+    "Gone",
     "MethodNotAllowed",
     "NotFound",
     "PreconditionFailed",
     "RangeNotSatisfiable",
-    "StaleCommit",
     "StartError",
     "Unauthorized",
     "error_response",
@@ -96,11 +98,11 @@ class Conflict(ApiError):
     code = "conflict"
 
 
-class StaleCommit(ApiError):
-    """The commit is beyond the repository's retention period: its objects are gone."""
+class Gone(ApiError):
+    """It was there once: a commit beyond the retention period, a deleted connector, an invitation that is over."""
 
     status = 410
-    code = "stale_commit"
+    code = "gone"
 
 
 class PreconditionFailed(ApiError):
@@ -122,6 +124,13 @@ class RangeNotSatisfiable(ApiError):
 
     status = 416
     code = "range_not_satisfiable"
+
+
+class BadGateway(ApiError):
+    """Something else that the server relies on failed: a generator, the source of a connector."""
+
+    status = 502
+    code = "bad_gateway"
 
 
 class StartError(RuntimeError):

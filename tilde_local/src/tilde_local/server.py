@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,10 +12,11 @@ from types import TracebackType
 from tilde_local.clock import Clock, utc_now
 from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
+from tilde_local.policy.generate import generate
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
-from tilde_local.store import cleanup, users
+from tilde_local.store import cleanup, keys, users
 
 __all__ = ["Server"]
 
@@ -28,15 +30,22 @@ class Server:
             client = tilde.Client(endpoint_url=server.endpoint_url, api_key=server.api_key)
 
     `data_dir` is created if missing and keeps everything across restarts; without it the data lives in a temporary
-    directory until `stop()`. `port` 0 takes a free one. `clock` tells the time, for tests.
+    directory until `stop()`. `port` 0 takes a free one. `clock` tells the time, for tests. `policy_generator` makes a
+    policy from what somebody asked for, by a model of yours for instance; the default goes by fixed rules.
     """
 
     def __init__(
-        self, data_dir: str | os.PathLike[str] | None = None, port: int = 0, *, clock: Clock = utc_now
+        self,
+        data_dir: str | os.PathLike[str] | None = None,
+        port: int = 0,
+        *,
+        clock: Clock = utc_now,
+        policy_generator: Callable[[str], str] = generate,
     ) -> None:
         self._data_dir = data_dir
         self._port = port
         self._clock = clock
+        self._policy_generator = policy_generator
         self._running: ExitStack | None = None
         self._services: Services | None = None
         self._endpoint_url = ""
@@ -71,7 +80,7 @@ class Server:
         """Add a user; his API key, which is shown only now. Raises Conflict if the name is taken."""
         services = self._require_services()
         with services.database.write() as db:
-            return users.mint_key(db, users.create_user(db, username, services.now()), services.now())
+            return keys.create(db, users.create(db, username, services.now()).principal, "first", "", services.now())[0]
 
     def start(self) -> Server:
         """Open the data, bind the port and serve. Returns once requests are answered.
@@ -83,7 +92,7 @@ class Server:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
             listener = stack.enter_context(listen(self._port))
-            opened = stack.enter_context(_Opened(self._data_dir, self._clock))
+            opened = stack.enter_context(_Opened(self._data_dir, self._clock, self._policy_generator))
             services, self._api_key = opened.services, opened.api_key
             stack.enter_context(Serving(services, listener))
             self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
@@ -111,14 +120,16 @@ class Server:
 
 def _admin_key(services: Services) -> str:
     with services.database.write() as db:
-        admin = users.find_by_name(db, ADMIN) or users.create_user(db, ADMIN, services.now())
-        return users.mint_key(db, admin, services.now())
+        admin = users.find_by_name(db, ADMIN) or users.create(db, ADMIN, services.now())
+        return keys.create(db, admin.principal, "start", "made when the server started", services.now())[0]
 
 
 class _Opened:
     """A context in which a data directory, given or temporary, is open, tidied up, and has a fresh API key."""
 
-    def __init__(self, path: str | os.PathLike[str] | None, clock: Clock) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None, clock: Clock, policy_generator: Callable[[str], str]
+    ) -> None:
         self._stack = ExitStack()
         with self._stack as stack:
             if path is None:
@@ -128,7 +139,9 @@ class _Opened:
                 stack.callback(directory.close)
                 database = Database(directory.database)
                 stack.callback(database.close)
-                self.services = Services(database, directory.blobs, Signer(directory.secret(), clock), clock)
+                self.services = Services(
+                    database, directory.blobs, Signer(directory.secret(), clock), clock, policy_generator
+                )
                 cleanup.remove_abandoned(database, directory.blobs, clock())
                 self.api_key = _admin_key(self.services)
             self._stack = stack.pop_all()

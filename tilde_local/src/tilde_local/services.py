@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tilde_local.blobs import Blobs
@@ -13,12 +14,13 @@ __all__ = ["Services"]
 
 
 class Services(NamedTuple):
-    """The open parts of one data directory, and the clock they go by."""
+    """The open parts of one data directory, the clock they go by, and what writes policies."""
 
     database: Database
     blobs: Blobs
     signer: Signer
     clock: Clock
+    policy_generator: Callable[[str], str]
 
     def now(self) -> str:
         """The current time as it is stored."""

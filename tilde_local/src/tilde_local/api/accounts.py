@@ -1,19 +1,93 @@
-"""/auth/me"""
+"""/auth: who calls, and who else is there"""
 
 from __future__ import annotations
 
+import sqlite3
+
+import msgspec
 from starlette.responses import Response
 
 from tilde_local.api.call import Call, json_response
-from tilde_local.store import organizations
+from tilde_local.api.endpoint import Listed, Parameter, Time, Uuid, endpoint
+from tilde_local.store import organizations, principals, users
+from tilde_local.store.records import Principal
 
-__all__ = ["me"]
+__all__ = ["check_username", "me", "search"]
+
+_MOST_FOUND = 20
 
 
+class UserAnswer(msgspec.Struct):
+    """Who calls. Roles and agents are told by their `source`."""
+
+    id: Uuid
+    username: str
+    email: str
+    full_name: str
+    source: str
+    status: str
+    created_at: Time
+
+
+class OrganizationSummary(msgspec.Struct):
+    """An organization of the caller."""
+
+    id: Uuid
+    name: str
+    display_name: str
+
+
+class Me(msgspec.Struct):
+    """The caller and his organizations."""
+
+    user: UserAnswer
+    organizations: list[OrganizationSummary]
+    has_password: bool
+
+
+class Found(msgspec.Struct):
+    """A user as others find him."""
+
+    username: str
+    full_name: str
+
+
+class IsAvailable(msgspec.Struct):
+    """Whether a username can be taken."""
+
+    available: bool
+
+
+@endpoint("getCurrentUser", {200: Me})
 def me(call: Call) -> Response:
     """GET /auth/me: who the API key belongs to."""
     with call.services.database.read() as db:
-        mine = organizations.list_of(db, call.user)
-    summaries = [{"id": each.id, "name": each.name, "display_name": each.display_name} for each in mine]
-    user = {**call.user._asdict(), "source": "local", "status": "active"}
-    return json_response({"user": user, "organizations": summaries, "has_password": False})
+        user = _describe(db, call.caller)
+        mine = organizations.list_of(db, call.caller)
+    summaries = [OrganizationSummary(each.id, each.name, each.display_name) for each in mine]
+    return json_response(Me(user, summaries, has_password=False))
+
+
+def _describe(db: sqlite3.Connection, caller: Principal) -> UserAnswer:
+    if caller.type == "user":
+        user = users.find(db, caller.id)
+        return UserAnswer(user.id, user.username, user.email, user.full_name, "local", "active", user.created_at)
+    created_at = principals.created_at(db, caller)
+    return UserAnswer(caller.id, caller.name, "", caller.name, caller.type, "active", created_at)
+
+
+@endpoint("checkUsername", {200: IsAvailable}, query=(Parameter("username", "the name", required=True),), errors=(400,))
+def check_username(call: Call) -> Response:
+    """GET /auth/check-username"""
+    username = call.query.required("username")
+    with call.services.database.read() as db:
+        available = users.is_name(username) and users.find_by_name(db, username) is None
+    return json_response(IsAvailable(available))
+
+
+@endpoint("searchUsers", {200: Listed[Found]}, query=(Parameter("q", "how the username begins"),))
+def search(call: Call) -> Response:
+    """GET /auth/search-users: the first 20 by name."""
+    with call.services.database.read() as db:
+        found = users.search(db, call.query.text("q"), _MOST_FOUND)
+    return json_response(Listed([Found(user.username, user.full_name) for user in found]))

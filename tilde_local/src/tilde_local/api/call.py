@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,9 +14,10 @@ from starlette.responses import Response
 from tilde_local.errors import BadRequest
 from tilde_local.services import Services
 from tilde_local.store import organizations, repositories
-from tilde_local.store.records import Organization, Repository, User
+from tilde_local.store.permissions import Caller
+from tilde_local.store.records import Organization, Principal, Repository
 
-__all__ = ["MAX_AMOUNT", "Call", "Endpoint", "Query", "json_response", "page_of"]
+__all__ = ["MAX_AMOUNT", "Call", "Query", "json_response", "no_content", "page_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,9 +29,13 @@ _MISSING = re.compile(r"Object (?P<what>missing required|contains unknown) field
 
 
 class Query:
-    """The query parameters. Unknown ones are ignored, repeated and undecodable ones refused with a 400."""
+    """The query parameters of an operation, which knows `names`: others are ignored.
 
-    def __init__(self, raw: bytes) -> None:
+    Repeated and undecodable ones are refused with a 400.
+    """
+
+    def __init__(self, raw: bytes, names: frozenset[str]) -> None:
+        self._names = names
         self._values: dict[str, str] = {}
         try:
             pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
@@ -43,21 +48,26 @@ class Query:
 
     def text(self, name: str) -> str:
         """The parameter, or an empty string if it is absent: for those that mean the same empty."""
-        return self._values.get(name, "")
+        return self.optional(name) or ""
 
     def optional(self, name: str) -> str | None:
         """The parameter, or None if it is absent: for those that name something, as an empty name is a wrong one."""
+        if name not in self._names:
+            raise LookupError(f"the parameter {name!r} is not in the description of this operation")
         return self._values.get(name)
 
     def required(self, name: str) -> str:
         """The parameter. Raises BadRequest if it is absent."""
-        if name not in self._values:
+        value = self.optional(name)
+        if value is None:
             raise BadRequest(f"{name}: a required query parameter is missing")
-        return self._values[name]
+        return value
 
     def number(self, name: str, default: int, highest: int) -> int:
         """The parameter as an integer from 1 to `highest`. Raises BadRequest."""
-        text = self._values.get(name, str(default))
+        text = self.optional(name)
+        if text is None:
+            return default
         if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not 1 <= int(text) <= highest:
             raise BadRequest(f"{name}: expected an integer from 1 to {highest}, got {text!r}")
         return int(text)
@@ -68,10 +78,13 @@ class Query:
 
 
 class Call(NamedTuple):
-    """What an endpoint gets. `origin` is the server's own address as the client wrote it."""
+    """What an endpoint gets. `origin` is the server's own address as the client wrote it.
+
+    Nothing of an organization can be reached without naming the action that it is for.
+    """
 
     services: Services
-    user: User
+    caller: Principal
     params: Mapping[str, str]
     query: Query
     body: bytes
@@ -88,16 +101,31 @@ class Call(NamedTuple):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {error}", code="malformed_json") from error
 
-    def organization(self, db: sqlite3.Connection) -> Organization:
-        """The organization in the path. Raises NotFound."""
-        return organizations.find(db, self.params["organization"], self.user)
+    def own_organization(self, db: sqlite3.Connection) -> Organization:
+        """The organization in the path, for which belonging to it is enough. Raises NotFound."""
+        return organizations.find(db, self.params["organization"], self.caller)
 
-    def repository(self, db: sqlite3.Connection) -> Repository:
-        """The repository in the path. Raises NotFound."""
-        return repositories.find(db, self.params["organization"], self.params["repository"], self.user)
+    def permissions(self, db: sqlite3.Connection, organization: Organization) -> Caller:
+        """What the caller may do in an organization of his."""
+        return Caller.of(db, self.caller, organization)
 
+    def organization(self, db: sqlite3.Connection, action: str, **arguments: str) -> Organization:
+        """The organization in the path, if the caller may do `action` there. Raises NotFound, Forbidden."""
+        organization = self.own_organization(db)
+        self.permissions(db, organization).require(action, arguments)
+        return organization
 
-Endpoint = Callable[[Call], Response]
+    def repository(self, db: sqlite3.Connection, action: str, **arguments: str) -> Repository:
+        """The repository in the path, if the caller may do `action` there. Raises NotFound, Forbidden."""
+        return self.repository_for(db, action, [arguments])
+
+    def repository_for(self, db: sqlite3.Connection, action: str, several: Iterable[Mapping[str, str]]) -> Repository:
+        """The repository in the path, if the caller may do `action` with each of several sets of arguments."""
+        organization, name = self.own_organization(db), self.params["repository"]
+        permissions = self.permissions(db, organization)
+        for arguments in several:
+            permissions.require(action, {"repository": name, **arguments})
+        return repositories.find(db, organization, name)
 
 
 def _explain(message: str, body: bytes) -> str:
@@ -133,6 +161,11 @@ def _map_at(body: bytes, name: str) -> dict[str, Any]:
 def json_response(value: Any, status: int = 200) -> Response:
     """`value` as JSON."""
     return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def no_content() -> Response:
+    """Done, and nothing to say about it."""
+    return Response(status_code=204)
 
 
 def page_of(rows: list[R], amount: int, render: Callable[[R], Any], cursor: Callable[[R], str]) -> Response:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Annotated
 
 import msgspec
 
 from tilde_local.api.call import Call
+from tilde_local.api.endpoint import Time, Uuid
 from tilde_local.errors import BadRequest
 from tilde_local.objects import unquoted
 from tilde_local.store import commits, sessions
@@ -14,19 +16,34 @@ from tilde_local.store.diffs import Difference
 from tilde_local.store.listing import Listed
 from tilde_local.store.records import Entry, Repository, View
 
-__all__ = ["render_difference", "render_listed", "render_record", "view_of"]
+__all__ = ["ListingJson", "RecordJson", "render_difference", "render_listed", "render_record", "view_of"]
 
 _ABSENT = msgspec.UNSET
+EntryType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["object", "prefix"]})]
+Status = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["added", "modified", "removed"]})]
+
+
+class SourceJson(msgspec.Struct):
+    """Where an imported object came from."""
+
+    connector_id: str | msgspec.UnsetType = _ABSENT
+    connector_type: str | msgspec.UnsetType = _ABSENT
+    source_path: str | msgspec.UnsetType = _ABSENT
+    version_id: str | msgspec.UnsetType = _ABSENT
+    source_etag: str | msgspec.UnsetType = _ABSENT
+    import_time: Time | msgspec.UnsetType = _ABSENT
+    import_job_id: Uuid | msgspec.UnsetType = _ABSENT
 
 
 class EntryJson(msgspec.Struct):
     """What a path holds."""
 
-    last_modified: str
+    last_modified: Time
     size: int
     e_tag: str
     content_type: str
-    metadata: msgspec.Raw | msgspec.UnsetType = _ABSENT
+    metadata: dict[str, str] | msgspec.Raw | msgspec.UnsetType = _ABSENT
+    source_metadata: SourceJson | msgspec.Raw | msgspec.UnsetType = _ABSENT
 
 
 class RecordJson(msgspec.Struct):
@@ -40,16 +57,20 @@ class ListingJson(msgspec.Struct):
     """A result of a listing or a diff."""
 
     path: str
-    type: str
+    type: EntryType
     entry: EntryJson | msgspec.UnsetType = _ABSENT
-    status: str | msgspec.UnsetType = _ABSENT
+    status: Status | msgspec.UnsetType = _ABSENT
 
 
 def _render(entry: Entry | None) -> EntryJson | msgspec.UnsetType:
     if entry is None:
         return _ABSENT
-    metadata = msgspec.Raw(entry.metadata.encode()) if entry.metadata else _ABSENT
-    return EntryJson(entry.modified, entry.size, unquoted(entry.etag), entry.content_type, metadata)
+    etag = unquoted(entry.etag)
+    return EntryJson(entry.modified, entry.size, etag, entry.content_type, _raw(entry.metadata), _raw(entry.source))
+
+
+def _raw(text: str) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.Raw(text.encode()) if text else _ABSENT
 
 
 def render_record(change: tuple[str, Entry | None]) -> RecordJson:

@@ -9,14 +9,31 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tilde_local.api import accounts, commits, objects, organizations, repositories, sessions, uploads
-from tilde_local.api.call import Call, Endpoint, Query
+from tilde_local.api import (
+    accounts,
+    agents,
+    attachments,
+    commits,
+    groups,
+    invitations,
+    keys,
+    members,
+    objects,
+    organizations,
+    policies,
+    repositories,
+    roles,
+    sessions,
+    uploads,
+)
+from tilde_local.api.call import Call, Query
+from tilde_local.api.endpoint import Endpoint
 from tilde_local.errors import ApiError, BodyTooLarge, MethodNotAllowed, NotFound, Unauthorized, error_response
 from tilde_local.guard import request_id_of
 from tilde_local.routing import raw_path
 from tilde_local.services import Services
-from tilde_local.store import users
-from tilde_local.store.records import User
+from tilde_local.store.keys import find_caller, note_use
+from tilde_local.store.records import Principal
 
 __all__ = ["API_ROOT", "MAX_BODY_BYTES", "ROUTES", "ApiRoute"]
 
@@ -27,10 +44,66 @@ _REPOSITORY = "/organizations/{organization}/repositories/{repository}"
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/auth/me": {"GET": accounts.me},
+    "/auth/check-username": {"GET": accounts.check_username},
+    "/auth/search-users": {"GET": accounts.search},
+    "/auth/keys": {"GET": keys.list_all, "POST": keys.create},
+    "/auth/keys/{key_id}": {"DELETE": keys.revoke},
+    "/invitations": {"GET": invitations.list_mine},
+    "/invitations/{invitation_id}/accept": {"POST": invitations.accept},
+    "/invitations/{invitation_id}/decline": {"POST": invitations.decline},
     "/organizations": {"GET": organizations.list_all, "POST": organizations.create},
     "/organizations/check-name": {"GET": organizations.check_name},
     "/organizations/{organization}": {"GET": organizations.get, "DELETE": organizations.delete},
-    "/organizations/{organization}/members": {"GET": organizations.list_members},
+    "/organizations/{organization}/members": {"GET": members.list_all, "POST": members.create},
+    "/organizations/{organization}/members/{user_id}": {"DELETE": members.delete},
+    "/organizations/{organization}/invitations": {
+        "GET": invitations.list_in_organization,
+        "POST": invitations.create,
+    },
+    "/organizations/{organization}/invitations/{invitation_id}": {"DELETE": invitations.revoke},
+    "/organizations/{organization}/groups": {"GET": groups.list_all, "POST": groups.create},
+    "/organizations/{organization}/groups/{group_id}": {
+        "GET": groups.get,
+        "PUT": groups.update,
+        "DELETE": groups.delete,
+    },
+    "/organizations/{organization}/groups/{group_id}/members": {
+        "POST": groups.add_member,
+        "DELETE": groups.remove_member,
+    },
+    "/organizations/{organization}/policies": {"GET": policies.list_all, "POST": policies.create},
+    "/organizations/{organization}/policies:validate": {"POST": policies.validate},
+    "/organizations/{organization}/policies:generate": {"POST": policies.generate},
+    "/organizations/{organization}/policies/{policy_id}": {
+        "GET": policies.get,
+        "PUT": policies.update,
+        "DELETE": policies.delete,
+    },
+    "/organizations/{organization}/policies/{policy_id}/attachments": {
+        "POST": attachments.attach,
+        "DELETE": attachments.detach,
+    },
+    "/organizations/{organization}/attachments": {"GET": attachments.list_all},
+    "/organizations/{organization}/effective-policies": {"GET": attachments.effective},
+    "/organizations/{organization}/effective-groups": {"GET": groups.effective},
+    "/organizations/{organization}/roles": {"GET": roles.list_all, "POST": roles.create},
+    "/organizations/{organization}/roles/{role_name}": {"GET": roles.get, "DELETE": roles.delete},
+    "/organizations/{organization}/roles/{role_name}/auth/keys": {
+        "GET": keys.list_of_role,
+        "POST": keys.create_of_role,
+    },
+    "/organizations/{organization}/roles/{role_name}/auth/keys/{key_id}": {"DELETE": keys.revoke_of_role},
+    "/organizations/{organization}/agents": {"GET": agents.list_all, "POST": agents.create},
+    "/organizations/{organization}/agents/{agent_name}": {
+        "GET": agents.get,
+        "PUT": agents.update,
+        "DELETE": agents.delete,
+    },
+    "/organizations/{organization}/agents/{agent_name}/auth/keys": {
+        "GET": keys.list_of_agent,
+        "POST": keys.create_of_agent,
+    },
+    "/organizations/{organization}/agents/{agent_name}/auth/keys/{key_id}": {"DELETE": keys.revoke_of_agent},
     "/organizations/{organization}/repositories": {
         "GET": repositories.list_in_organization,
         "POST": repositories.create,
@@ -82,11 +155,11 @@ class ApiRoute:
 
     def _answer(self, request: Request, body: bytes) -> Response:
         # Before anything else: what exists here is not for strangers to find out.
-        user = _authenticate(self._services, request)
+        caller = _authenticate(self._services, request)
         endpoint = self._endpoint(request)
-        query = Query(request.scope["query_string"])
+        query = Query(request.scope["query_string"], endpoint.parameters)
         origin = f"http://{request.headers['host']}"
-        return endpoint(Call(self._services, user, request.path_params, query, body, origin))
+        return endpoint(Call(self._services, caller, request.path_params, query, body, origin))
 
     def _endpoint(self, request: Request) -> Endpoint:
         if not self._methods:
@@ -100,15 +173,22 @@ class ApiRoute:
         return self._methods[request.method]
 
 
-def _authenticate(services: Services, request: Request) -> User:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+def _authenticate(services: Services, request: Request) -> Principal:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("an API key is required: Authorization: Bearer tuk-…")
+    now = services.clock()
     with services.database.read() as db:
-        user = users.find_by_key(db, key.strip())
-    if user is None:
-        raise Unauthorized("this API key was not issued by this server: use the TILDE_API_KEY that it printed")
-    return user
+        found = find_caller(db, token.strip(), now)
+    if found is None:
+        raise Unauthorized(
+            "this API key was not issued by this server, or was revoked: use the TILDE_API_KEY that it printed"
+        )
+    caller, key_id = found
+    if key_id:
+        with services.database.write() as db:
+            note_use(db, key_id, now)
+    return caller
 
 
 async def _read_body(request: Request) -> bytes:

@@ -7,7 +7,8 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from tilde_local.clock import stamp
-from tilde_local.errors import BadRequest, NotFound, StaleCommit
+from tilde_local.errors import BadRequest, Gone, NotFound
+from tilde_local.schema import COMMIT_COLUMNS
 from tilde_local.store.paths import prefix_end
 from tilde_local.store.records import Commit, Repository
 
@@ -15,7 +16,7 @@ __all__ = ["MIN_ABBREVIATION", "find", "is_stale", "log", "refuse_stale", "requi
 
 MIN_ABBREVIATION = 8
 _ID = re.compile(r"[0-9a-f]{8,64}")
-_COLUMNS = "c.seq, c.id, c.parent, c.committer, c.committer_id, c.message, c.metadata, c.created_at"
+_COLUMNS = ", ".join(f"c.{name}" for name in COMMIT_COLUMNS.split(", "))
 
 
 def find(db: sqlite3.Connection, repository: Repository, ref: str) -> Commit:
@@ -46,16 +47,17 @@ def is_stale(commit: Commit, repository: Repository, now: datetime) -> bool:
 
 
 def refuse_stale(commit: Commit, repository: Repository, now: datetime) -> None:
-    """Raise StaleCommit if the commit's objects are not to be listed or read."""
+    """Raise Gone if the commit's objects are not to be listed or read."""
     if is_stale(commit, repository, now):
-        raise StaleCommit(
+        raise Gone(
             f"commit {commit.id} is older than the repository's retention of {repository.retention_days} days:"
-            " its objects cannot be listed or read"
+            " its objects cannot be listed or read",
+            code="stale_commit",
         )
 
 
 def require(db: sqlite3.Connection, repository: Repository, ref: str, now: datetime) -> Commit:
-    """The commit, if its objects may be read. Raises NotFound, BadRequest, StaleCommit."""
+    """The commit, if its objects may be read. Raises NotFound, BadRequest, Gone."""
     commit = find(db, repository, ref)
     refuse_stale(commit, repository, now)
     return commit

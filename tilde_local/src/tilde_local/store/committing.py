@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from tilde_local.errors import BadRequest, Conflict
-from tilde_local.schema import ENTRY_COLUMNS
+from tilde_local.schema import COMMIT_COLUMNS, ENTRY_COLUMNS
 from tilde_local.store import entries, sessions
-from tilde_local.store.records import Commit, Repository, Session, User, View
+from tilde_local.store.records import Commit, Principal, Repository, Session, View
 
 __all__ = ["commit", "revert"]
 
@@ -23,7 +23,7 @@ def commit(
     db: sqlite3.Connection,
     repository: Repository,
     session: Session,
-    author: User,
+    author: Principal,
     message: str,
     metadata: Mapping[str, str],
     now: str,
@@ -47,7 +47,7 @@ def revert(
     db: sqlite3.Connection,
     repository: Repository,
     target: Commit,
-    author: User,
+    author: Principal,
     message: str,
     metadata: Mapping[str, str],
     now: str,
@@ -93,7 +93,7 @@ def _record(
     db: sqlite3.Connection,
     repository: Repository,
     session: Session,
-    author: User,
+    author: Principal,
     message: str,
     metadata: Mapping[str, str],
     now: str,
@@ -102,8 +102,11 @@ def _record(
     text = msgspec.json.encode(metadata).decode() if metadata else ""
     origin = [repository.id, parent, author.id, message, text, now, session.id]
     commit_id = _commit_id(db, session, origin)
-    record = Commit(seq, commit_id, parent, author.username, author.id, message, text, now)
-    db.execute("INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (repository.key, *record))
+    record = Commit(seq, commit_id, parent, author.type, author.name, author.id, message, text, now)
+    db.execute(
+        f"INSERT INTO commits (repository, {COMMIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (repository.key, *record),
+    )
     _apply(db, repository, session, seq)
     sessions.close(db, session, commit_id)
     return commit_id
@@ -130,7 +133,8 @@ def _apply(db: sqlite3.Connection, repository: Repository, session: Session, seq
     for statement in (
         # CROSS JOIN fixes the order of the walk: from the few staged paths to their rows.
         f"INSERT INTO history (repository, path, until, since, {ENTRY_COLUMNS})"
-        " SELECT l.repository, l.path, :seq, l.since, l.blob, l.size, l.etag, l.content_type, l.metadata, l.modified"
+        " SELECT l.repository, l.path, :seq, l.since, l.blob, l.size, l.etag, l.content_type, l.metadata, l.modified,"
+        " l.source"
         " FROM staged s CROSS JOIN live l ON l.repository = :repository AND l.path = s.path WHERE s.session = :session",
         "DELETE FROM live WHERE repository = :repository"
         " AND path IN (SELECT path FROM staged WHERE session = :session)",

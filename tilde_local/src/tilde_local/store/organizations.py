@@ -1,4 +1,4 @@
-"""Organizations and who is in them. A caller sees the organizations he is a member of, and no other."""
+"""Organizations. A caller sees those that he belongs to, and no other."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import sqlite3
 import uuid
 
 from tilde_local.errors import BadRequest, Conflict, NotFound
-from tilde_local.store.records import Organization, User
+from tilde_local.store import attachments, members, policies
+from tilde_local.store.records import Organization, Principal
 
-__all__ = ["availability", "create", "delete", "find", "list_of", "members"]
+__all__ = ["availability", "create", "delete", "find", "list_of"]
 
 _COLUMNS = "organizations.id, name, display_name, organizations.created_at"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 # Names that would collide with routes next to /organizations/{organization}.
 _RESERVED = frozenset({"check-name"})
+# Roles and agents are of one organization, users are members of any number.
+_BELONGS = (
+    "(organizations.id = :own OR :own IS NULL AND EXISTS"
+    " (SELECT 1 FROM members WHERE organization_id = organizations.id AND user_id = :user))"
+)
 
 
 def availability(db: sqlite3.Connection, name: str) -> str:
@@ -27,8 +33,8 @@ def availability(db: sqlite3.Connection, name: str) -> str:
     return "taken" if taken else ""
 
 
-def create(db: sqlite3.Connection, name: str, display_name: str, owner: User, now: str) -> Organization:
-    """A new organization with `owner` as its member. Raises BadRequest or Conflict for its name."""
+def create(db: sqlite3.Connection, name: str, display_name: str, owner: Principal, now: str) -> Organization:
+    """A new organization whose administrator is `owner`, a user. Raises BadRequest or Conflict for its name."""
     reason = availability(db, name)
     if reason == "invalid":
         raise BadRequest(f"name: must match ^[a-z0-9][a-z0-9-]{{1,62}}$, got {name!r}")
@@ -36,30 +42,34 @@ def create(db: sqlite3.Connection, name: str, display_name: str, owner: User, no
         raise Conflict(f"the organization name {name!r} is {reason}")
     organization = Organization(str(uuid.uuid4()), name, display_name, now)
     db.execute("INSERT INTO organizations VALUES (?, ?, ?, ?, NULL)", organization)
-    db.execute("INSERT INTO members VALUES (?, ?, ?)", (organization.id, owner.id, now))
+    members.add(db, organization, owner, now)
+    policies.add_built_in(db, organization, owner, now)
+    attachments.attach(db, policies.built_in_id(organization.id, policies.ADMINISTRATOR), owner, owner, now)
     return organization
 
 
-def list_of(db: sqlite3.Connection, user: User) -> list[Organization]:
-    """The organizations that `user` is a member of, by name."""
+def list_of(db: sqlite3.Connection, caller: Principal) -> list[Organization]:
+    """The organizations that `caller` belongs to, by name."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM members JOIN organizations ON organizations.id = organization_id"
-        " WHERE user_id = ? AND deleted_at IS NULL ORDER BY name",
-        (user.id,),
+        f"SELECT {_COLUMNS} FROM organizations WHERE {_BELONGS} AND deleted_at IS NULL ORDER BY name",
+        _belonging(caller),
     )
     return [Organization(*row) for row in rows]
 
 
-def find(db: sqlite3.Connection, name: str, user: User) -> Organization:
-    """The organization. Raises NotFound also when `user` is not in it: names are not for strangers to probe."""
+def find(db: sqlite3.Connection, name: str, caller: Principal) -> Organization:
+    """The organization. Raises NotFound also when `caller` is not of it: names are not for strangers to probe."""
     row = db.execute(
-        f"SELECT {_COLUMNS} FROM organizations JOIN members ON organization_id = organizations.id AND user_id = ?"
-        " WHERE name = ? AND deleted_at IS NULL",
-        (user.id, name),
+        f"SELECT {_COLUMNS} FROM organizations WHERE name = :name AND deleted_at IS NULL AND {_BELONGS}",
+        {"name": name, **_belonging(caller)},
     ).fetchone()
     if row is None:
         raise NotFound(f"no organization {name!r}, or you are not a member of it")
     return Organization(*row)
+
+
+def _belonging(caller: Principal) -> dict[str, str | None]:
+    return {"own": caller.organization_id, "user": caller.id}
 
 
 def delete(db: sqlite3.Connection, organization: Organization, now: str) -> None:
@@ -69,13 +79,3 @@ def delete(db: sqlite3.Connection, organization: Organization, now: str) -> None
         "UPDATE repositories SET deleted_at = ? WHERE organization_id = ? AND deleted_at IS NULL",
         (now, organization.id),
     )
-
-
-def members(db: sqlite3.Connection, organization: Organization) -> list[tuple[User, str]]:
-    """The members with the time they joined, by username."""
-    rows = db.execute(
-        "SELECT users.id, username, email, full_name, users.created_at, joined_at"
-        " FROM members JOIN users ON users.id = user_id WHERE organization_id = ? ORDER BY username",
-        (organization.id,),
-    )
-    return [(User(*row[:5]), row[5]) for row in rows]

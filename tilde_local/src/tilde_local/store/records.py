@@ -4,17 +4,58 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Commit", "Entry", "Organization", "Repository", "Session", "User", "View"]
+__all__ = [
+    "Agent",
+    "ApiKey",
+    "Commit",
+    "Entry",
+    "Group",
+    "Organization",
+    "Policy",
+    "Principal",
+    "Repository",
+    "Role",
+    "Session",
+    "User",
+    "View",
+]
+
+
+class Principal(NamedTuple):
+    """Who calls, or whom a policy is for: a `user`, `role`, `agent` or `group`. Users belong to no one organization."""
+
+    type: str
+    id: str
+    name: str
+    organization_id: str | None
 
 
 class User(NamedTuple):
-    """Who calls."""
+    """A person."""
 
     id: str
     username: str
     email: str
     full_name: str
     created_at: str
+
+    @property
+    def principal(self) -> Principal:
+        """The user as a caller."""
+        return Principal("user", self.id, self.username, None)
+
+
+class ApiKey(NamedTuple):
+    """What may be shown of an API key. `hint` is the end of the token."""
+
+    id: str
+    principal_id: str
+    name: str
+    description: str
+    hint: str
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
 
 
 class Organization(NamedTuple):
@@ -26,8 +67,80 @@ class Organization(NamedTuple):
     created_at: str
 
 
+class Group(NamedTuple):
+    """A group of principals."""
+
+    id: str
+    organization_id: str
+    name: str
+    description: str
+    created_by_type: str
+    created_by: str
+    created_at: str
+
+    @property
+    def principal(self) -> Principal:
+        """The group as a subject of policies and of other groups."""
+        return Principal("group", self.id, self.name, self.organization_id)
+
+
+class Policy(NamedTuple):
+    """A policy. Built-in ones have no text of their own here."""
+
+    id: str
+    organization_id: str
+    name: str
+    description: str
+    policy_text: str
+    is_builtin: int
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class Role(NamedTuple):
+    """A role."""
+
+    id: str
+    organization_id: str
+    name: str
+    description: str
+    created_by_type: str
+    created_by: str
+    created_at: str
+
+    @property
+    def principal(self) -> Principal:
+        """The role as a caller."""
+        return Principal("role", self.id, self.name, self.organization_id)
+
+
+class Agent(NamedTuple):
+    """An agent. `metadata` is a JSON object as text."""
+
+    id: str
+    organization_id: str
+    name: str
+    description: str
+    metadata: str
+    inline_policy: str
+    inline_policy_updated_at: str | None
+    created_by_type: str
+    created_by: str
+    created_at: str
+
+    @property
+    def principal(self) -> Principal:
+        """The agent as a caller."""
+        return Principal("agent", self.id, self.name, self.organization_id)
+
+
 class Repository(NamedTuple):
-    """A repository that is not deleted. `head` is the number of its newest commit, 0 if there is none."""
+    """A repository that is not deleted. `head` is the number of its newest commit, 0 if there is none.
+
+    `requires_approval`: commits of agents wait for a review.
+    """
 
     key: int
     id: str
@@ -35,9 +148,11 @@ class Repository(NamedTuple):
     name: str
     description: str
     retention_days: int
+    created_by_type: str
     created_by: str
     created_at: str
     head: int
+    requires_approval: int
 
 
 class Session(NamedTuple):
@@ -55,6 +170,7 @@ class Commit(NamedTuple):
     seq: int
     id: str
     parent: str | None
+    committer_type: str
     committer: str
     committer_id: str
     message: str
@@ -63,7 +179,10 @@ class Commit(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What a path holds. `etag` has its double quotes; `metadata` is a JSON object as text, or empty."""
+    """What a path holds. `etag` has its double quotes.
+
+    `metadata`, and `source` of what was imported, are JSON objects as text, or empty.
+    """
 
     blob: bytes
     size: int
@@ -71,6 +190,7 @@ class Entry(NamedTuple):
     content_type: str
     metadata: str
     modified: str
+    source: str = ""
 
     def same_content(self, other: Entry | None) -> bool:
         """Whether a reader could tell the two apart by anything but their age."""

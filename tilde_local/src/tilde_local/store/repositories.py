@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import sqlite3
 import uuid
+from collections.abc import Iterator
 
 from tilde_local.errors import BadRequest, Conflict, NotFound
-from tilde_local.store import organizations
-from tilde_local.store.records import Organization, Repository, User
+from tilde_local.store.records import Organization, Principal, Repository
 
-__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "list_in", "list_of", "update"]
+__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "list_in", "update"]
 
 DEFAULT_RETENTION_DAYS = 14
 MAX_RETENTION_DAYS = 36_500
 _COLUMNS = (
     "repositories.key, repositories.id, repositories.organization_id, repositories.name, description, retention_days,"
-    " created_by, repositories.created_at, head"
+    " created_by_type, created_by, repositories.created_at, head, requires_approval"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -32,7 +32,7 @@ def create(
     name: str,
     description: str,
     retention_days: int,
-    creator: User,
+    creator: Principal,
     now: str,
 ) -> Repository:
     """A new, empty repository. Raises BadRequest for values that are none, Conflict for a name that is taken."""
@@ -42,11 +42,12 @@ def create(
     if _select(db, organization, name) is not None:
         raise Conflict(f"a repository {organization.name}/{name} exists already")
     db.execute(
-        "INSERT INTO repositories (id, organization_id, name, description, retention_days, created_by, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (str(uuid.uuid4()), organization.id, name, description, retention_days, creator.id, now),
+        "INSERT INTO repositories"
+        " (id, organization_id, name, description, retention_days, created_by_type, created_by, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (str(uuid.uuid4()), organization.id, name, description, retention_days, creator.type, creator.id, now),
     )
-    return find(db, organization.name, name, creator)
+    return find(db, organization, name)
 
 
 def _select(db: sqlite3.Connection, organization: Organization, name: str) -> Repository | None:
@@ -57,31 +58,22 @@ def _select(db: sqlite3.Connection, organization: Organization, name: str) -> Re
     return row and Repository(*row)
 
 
-def find(db: sqlite3.Connection, organization: str, name: str, user: User) -> Repository:
-    """The repository. Raises NotFound, also when `user` is not in the organization."""
-    repository = _select(db, organizations.find(db, organization, user), name)
+def find(db: sqlite3.Connection, organization: Organization, name: str) -> Repository:
+    """The repository. Raises NotFound."""
+    repository = _select(db, organization, name)
     if repository is None:
-        raise NotFound(f"no repository {name!r} in organization {organization!r}")
+        raise NotFound(f"no repository {name!r} in organization {organization.name!r}")
     return repository
 
 
-def list_in(db: sqlite3.Connection, organization: Organization, after: str, limit: int) -> list[Repository]:
-    """At most `limit` repositories with names after `after`, by name."""
+def list_in(db: sqlite3.Connection, organization: Organization, after: str = "") -> Iterator[Repository]:
+    """The repositories with names after `after`, by name. Rows are read as they are asked for."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM repositories WHERE organization_id = ? AND name > ? AND deleted_at IS NULL"
-        " ORDER BY name LIMIT ?",
-        (organization.id, after, limit),
+        " ORDER BY name",
+        (organization.id, after),
     )
-    return [Repository(*row) for row in rows]
-
-
-def list_of(db: sqlite3.Connection, user: User) -> list[tuple[Repository, Organization]]:
-    """Every repository that `user` can see, with its organization."""
-    return [
-        (repository, organization)
-        for organization in organizations.list_of(db, user)
-        for repository in list_in(db, organization, "", -1)
-    ]
+    return (Repository(*row) for row in rows)
 
 
 def update(db: sqlite3.Connection, repository: Repository, description: str, retention_days: int) -> Repository:

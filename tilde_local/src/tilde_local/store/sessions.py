@@ -10,17 +10,18 @@ from tilde_local.errors import NotFound
 from tilde_local.schema import ENTRY_COLUMNS
 from tilde_local.store import entries
 from tilde_local.store.paths import Bound
-from tilde_local.store.records import Entry, Repository, Session, User, View
+from tilde_local.store.records import Entry, Principal, Repository, Session, View
 
 __all__ = ["close", "create", "find", "stage", "stage_deletes", "staged", "view_of"]
 
 
-def create(db: sqlite3.Connection, repository: Repository, creator: User, now: str) -> Session:
+def create(db: sqlite3.Connection, repository: Repository, creator: Principal, now: str) -> Session:
     """A new session that sees the newest commit, and keeps seeing it."""
     session_id = str(uuid.uuid4())
     key = db.execute(
-        "INSERT INTO sessions (id, repository, base, state, created_by, created_at) VALUES (?, ?, ?, 'open', ?, ?)",
-        (session_id, repository.key, repository.head, creator.id, now),
+        "INSERT INTO sessions (id, repository, base, state, created_by_type, created_by, created_at)"
+        " VALUES (?, ?, ?, 'open', ?, ?, ?)",
+        (session_id, repository.key, repository.head, creator.type, creator.id, now),
     ).lastrowid
     assert key is not None
     return Session(key, session_id, repository.key, repository.head)
@@ -50,7 +51,7 @@ def view_of(session: Session, repository: Repository) -> View:
 def stage(db: sqlite3.Connection, session: Session, changes: Iterable[tuple[str, Entry]]) -> None:
     """Stage each path with what it shall hold, in place of what was staged for it before."""
     db.executemany(
-        f"INSERT OR REPLACE INTO staged (session, path, {ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO staged (session, path, {ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((session.key, path, *entry) for path, entry in changes),
     )
 
