@@ -53,7 +53,7 @@ def test_repository_paths_are_checked() -> None:
     for path in ("my-team", "my-team/", "/my-data", "a/b/c", "", "../b", "a/.."):
         with pytest.raises(ValueError, match=r"organization/repository|change the URL"):
             client.repository(path)
-    with pytest.raises(TypeError, match="is named by a str"):
+    with pytest.raises(TypeError, match="repository path must be a str"):
         client.repository(None)  # type: ignore[arg-type]
 
 

@@ -118,7 +118,7 @@ def test_delete_many_may_be_repeated_and_counts_what_the_service_says() -> None:
 
 def test_handles() -> None:
     client, transport, _ = fake_client([])
-    with pytest.raises(ValueError, match="commit id"):
+    with pytest.raises(ValueError, match="commit_id"):
         CommitObjects(client, "org", "repo", "")
     assert repr(commit_objects(client)) == "CommitObjects(org/repo, 'c1')"
     assert repr(session_objects(client)) == "SessionObjects(org/repo, 's1')"

@@ -473,7 +473,7 @@ def test_a_file_that_changes_its_size(
 def test_a_closed_session(service: ObjectService) -> None:
     client, transport, _ = fake_client(service)
     session = Session(client, "org", "repo", "s1")
-    session._ended = "committed"
+    session._become("committed", commit_id="c1")
     objects = SessionObjects(client, "org", "repo", session)
     for call in (
         lambda: objects.put("a", b""),

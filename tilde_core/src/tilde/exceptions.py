@@ -9,6 +9,7 @@ from tilde_core.exceptions import (
     ConflictError,
     ForbiddenError,
     GoneError,
+    ImportFailedError,
     IntegrityError,
     LockedError,
     NotFoundError,
@@ -23,6 +24,7 @@ from tilde_core.exceptions import (
     SessionClosedError,
     TildeError,
     TransportError,
+    WaitTimeoutError,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "ConflictError",
     "ForbiddenError",
     "GoneError",
+    "ImportFailedError",
     "IntegrityError",
     "LockedError",
     "NotFoundError",
@@ -48,4 +51,5 @@ __all__ = [
     "SessionClosedError",
     "TildeError",
     "TransportError",
+    "WaitTimeoutError",
 ]

@@ -2,7 +2,11 @@
 
 from tilde_core.config import Config, Setting
 from tilde_core.hooks.manager import PluginInfo
-from tilde_core.models.commits import CommitResult
+from tilde_core.models.account import CurrentUser, NameCheck, OrganizationSummary, User, UserSummary
+from tilde_core.models.api_keys import CreatedAPIKey
+from tilde_core.models.commits import ApprovalResult, CommitResult
+from tilde_core.models.connectors import ConnectionTestResult, ConnectorType
+from tilde_core.models.groups import EffectiveGroup, GroupMember
 from tilde_core.models.objects import (
     CopyObjectResult,
     Entry,
@@ -13,44 +17,98 @@ from tilde_core.models.objects import (
     SourceMetadata,
 )
 from tilde_core.models.organizations import Member
+from tilde_core.models.policies import EffectivePolicy, PolicyAttachment, ValidationError, ValidationResult
+from tilde_core.models.secrets import SecretEntry
 from tilde_core.pagination import PaginatedIterator
+from tilde_core.principals import PrincipalType
+from tilde_core.resources.agents import Agent, Agents
+from tilde_core.resources.api_keys import APIKey, APIKeys
 from tilde_core.resources.commits import Commit, Commits
+from tilde_core.resources.connectors import Connector, Connectors, RepositoryConnectors
+from tilde_core.resources.group_members import GroupMembers
+from tilde_core.resources.groups import Group, Groups
+from tilde_core.resources.import_job import ImportJob
+from tilde_core.resources.imports import Imports
+from tilde_core.resources.invitations import Invitation, Invitations, MyInvitations
 from tilde_core.resources.members import Members
 from tilde_core.resources.objects import CommitObjects, ReadableObjects, SessionObjects
 from tilde_core.resources.organizations import Organization, Organizations
-from tilde_core.resources.repositories import Repositories, Repository
+from tilde_core.resources.policies import Policies
+from tilde_core.resources.policy import Policy
+from tilde_core.resources.repositories import AllRepositories, Repositories, Repository
+from tilde_core.resources.roles import Role, Roles
+from tilde_core.resources.secrets import Secret, Secrets
 from tilde_core.resources.sessions import Session
 from tilde_core.transfer.download import ObjectReader
 from tilde_core.transfer.sources import ObjectData
 from tilde_core.transfer.writer import ObjectWriter, TextObjectWriter
 
 __all__ = [
+    "APIKey",
+    "APIKeys",
+    "Agent",
+    "Agents",
+    "AllRepositories",
+    "ApprovalResult",
     "Commit",
     "CommitObjects",
     "CommitResult",
     "Commits",
     "Config",
+    "ConnectionTestResult",
+    "Connector",
+    "ConnectorType",
+    "Connectors",
     "CopyObjectResult",
+    "CreatedAPIKey",
+    "CurrentUser",
+    "EffectiveGroup",
+    "EffectivePolicy",
     "Entry",
     "EntryRecord",
+    "Group",
+    "GroupMember",
+    "GroupMembers",
+    "Groups",
+    "ImportJob",
+    "Imports",
+    "Invitation",
+    "Invitations",
     "ListingEntry",
     "Member",
     "Members",
+    "MyInvitations",
+    "NameCheck",
     "ObjectData",
     "ObjectMetadata",
     "ObjectReader",
     "ObjectWriter",
     "Organization",
+    "OrganizationSummary",
     "Organizations",
     "PaginatedIterator",
     "PluginInfo",
+    "Policies",
+    "Policy",
+    "PolicyAttachment",
+    "PrincipalType",
     "PutObjectResult",
     "ReadableObjects",
     "Repositories",
     "Repository",
+    "RepositoryConnectors",
+    "Role",
+    "Roles",
+    "Secret",
+    "SecretEntry",
+    "Secrets",
     "Session",
     "SessionObjects",
     "Setting",
     "SourceMetadata",
     "TextObjectWriter",
+    "User",
+    "UserSummary",
+    "ValidationError",
+    "ValidationResult",
 ]

@@ -7,20 +7,25 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from tilde_core.completion import PublicNames
 from tilde_core.config import Config, resolve_config
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import Transport
 from tilde_core.http import Timeout
+from tilde_core.models.account import CurrentUser, NameCheck, UserSummary
 from tilde_core.pipeline import Options, Pipeline
+from tilde_core.resources.account import Account
+from tilde_core.resources.api_keys import APIKeys
+from tilde_core.resources.invitations import MyInvitations
 from tilde_core.resources.organizations import Organizations
-from tilde_core.resources.repositories import Repository
+from tilde_core.resources.repositories import AllRepositories, Repository
 from tilde_core.runtime import Clock, Runtime
 
 __all__ = ["Client"]
 
 
-class Client:
+class Client(PublicNames):
     """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
 
     Args:
@@ -85,6 +90,33 @@ class Client:
     def organizations(self) -> Organizations:
         """The organizations of the caller."""
         return Organizations(self)
+
+    @property
+    def repositories(self) -> AllRepositories:
+        """The repositories of all organizations, as far as the caller may see them."""
+        return AllRepositories(self)
+
+    @property
+    def invitations(self) -> MyInvitations:
+        """The invitations that the caller has got."""
+        return MyInvitations(self)
+
+    @property
+    def api_keys(self) -> APIKeys:
+        """The caller's own API keys, of a user; their tokens begin with `tuk-`."""
+        return APIKeys(self, "/auth")
+
+    def whoami(self) -> CurrentUser:
+        """Return who the caller is, and their organizations. Raises `AuthenticationError`."""
+        return Account(self).whoami()
+
+    def check_username(self, username: str) -> NameCheck:
+        """Return whether nobody has that username yet."""
+        return Account(self).check_username(username)
+
+    def search_users(self, prefix: str) -> list[UserSummary]:
+        """Return users whose username begins with `prefix`, as many as the service cares to tell."""
+        return Account(self).search_users(prefix)
 
     def repository(self, path: str) -> Repository:
         """Return a handle for the repository at `"organization/repository"`, without a request.

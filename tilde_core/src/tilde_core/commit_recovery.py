@@ -7,10 +7,10 @@ log is searched for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
-from itertools import takewhile
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from tilde_core.commit_finder import CLOCK_ALLOWANCE, CommitFinder
 from tilde_core.exceptions import (
     BadRequestError,
     ConflictError,
@@ -21,18 +21,12 @@ from tilde_core.exceptions import (
 )
 from tilde_core.http import Response
 from tilde_core.models.sessions import Staged
-from tilde_core.resources.commits import Commit, Commits
 from tilde_core.serialization import encode_json
-from tilde_core.transfer.checksums import unquoted
 
 if TYPE_CHECKING:
     from tilde_core.resources.sessions import Session
 
-__all__ = ["CommitRecovery"]
-
-_MOST_COMMITS = 1000
-# How far the service's clock may be off from this machine's, where its time is not known.
-_CLOCK_ALLOWANCE = timedelta(minutes=5)
+__all__ = ["CommitRecovery", "is_session_open"]
 
 
 class CommitRecovery:
@@ -46,53 +40,28 @@ class CommitRecovery:
         session: Session,
         message: str,
         metadata: dict[str, str],
-        opened: datetime | None,
+        not_before: datetime | None,
         staged: Sequence[Staged],
     ) -> None:
         self._session = session
         self._message = message
         self._metadata = metadata
-        self._not_before = opened or datetime.now(timezone.utc) - _CLOCK_ALLOWANCE
-        self._staged = staged
+        earliest = not_before or datetime.now(timezone.utc) - CLOCK_ALLOWANCE
+        self._finder = CommitFinder(session._commits(), staged, earliest)
 
     def resolve(self, failure: TildeError) -> Response | None:
         """Return the answer that was lost, or `None` if the commit did not happen. Raises `OutcomeUnknownError`."""
         try:
-            if self._is_session_open():
+            if is_session_open(self._session):
                 return None
-            found = self._found()
+            same = self._finder.with_text(self._message, self._metadata)
+            found = self._finder.that_changed(same) or self._finder.that_hold(same)
         except TildeError as error:
             raise self._unknown(f"and what became of it could not be asked ({error})") from failure
         if len(found) != 1:
             what = "the log has no such commit" if not found else f"the log has {len(found)} such commits"
             raise self._unknown(f"the session is gone and {what}") from failure
         return Response(200, {}, encode_json({"commit_id": found[0].id}))
-
-    def _is_session_open(self) -> bool:
-        try:
-            self._session.uncommitted(page_size=1).first()
-        except (BadRequestError, NotFoundError, ConflictError, GoneError):  # services differ in how they say "no more"
-            return False
-        return True
-
-    def _found(self) -> list[Commit]:
-        """The commits that changed what was staged; if none did, as all of it was there before, those that hold it."""
-        candidates = self._candidates()
-        return [commit for commit in candidates if any(_changed(commit, staged) for staged in self._staged)] or [
-            commit for commit in candidates if self._staged and all(_holds(commit, staged) for staged in self._staged)
-        ]
-
-    def _candidates(self) -> list[Commit]:
-        session = self._session
-        log = Commits(session._client, session._organization, session._repository).list(amount=_MOST_COMMITS)
-        young = takewhile(lambda commit: not self._is_too_old(commit), log)
-        return [commit for commit in young if (commit.message, commit.metadata) == (self._message, self._metadata)]
-
-    def _is_too_old(self, commit: Commit) -> bool:
-        made = commit.creation_date
-        if made is None:
-            return False
-        return (made if made.tzinfo else made.replace(tzinfo=timezone.utc)) < self._not_before
 
     def _unknown(self, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(
@@ -103,18 +72,10 @@ class CommitRecovery:
         )
 
 
-def _changed(commit: Commit, staged: Staged) -> bool:
-    """Whether the commit made this change."""
-    change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
-    if change is None or change.path != staged.path or (change.status == "removed") != staged.is_deleted:
-        return False
-    return staged.is_deleted or not staged.etag or unquoted(change.entry.e_tag) == staged.etag
-
-
-def _holds(commit: Commit, staged: Staged) -> bool:
-    """Whether things are as the change left them, whoever made it."""
+def is_session_open(session: Session) -> bool:
+    """Ask whether the session is still open, awaiting approval or not. Raises what asking raises."""
     try:
-        etag = commit.objects.head(staged.path).etag
-    except NotFoundError:
-        return staged.is_deleted
-    return not staged.is_deleted and etag == staged.etag
+        session._changes(amount=1).first()
+    except (BadRequestError, NotFoundError, ConflictError, GoneError):  # services differ in how they say "no more"
+        return False
+    return True

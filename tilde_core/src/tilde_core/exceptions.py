@@ -14,6 +14,8 @@
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
     ├── SessionClosedError        the session was committed or rolled back before this call
+    ├── WaitTimeoutError          what was waited for did not happen in time; a built-in TimeoutError too
+    ├── ImportFailedError         an import that was waited for failed or was canceled
     ├── SandboxError              a sandbox failed on the side of the service
     └── CommandError              a command ended with a non-zero exit code
 
@@ -34,6 +36,7 @@ __all__ = [
     "ConflictError",
     "ForbiddenError",
     "GoneError",
+    "ImportFailedError",
     "IntegrityError",
     "LockedError",
     "NotFoundError",
@@ -48,6 +51,7 @@ __all__ = [
     "SessionClosedError",
     "TildeError",
     "TransportError",
+    "WaitTimeoutError",
     "error_for_status",
 ]
 
@@ -192,6 +196,32 @@ class IntegrityError(TildeError):
 
 class SessionClosedError(TildeError):
     """The session was already committed, submitted for approval or rolled back."""
+
+
+class WaitTimeoutError(TildeError, TimeoutError):
+    """What was waited for did not happen in time; it may be waited for again. `timeout` is how long, in seconds."""
+
+    timeout: float = 0.0
+
+
+class ImportFailedError(TildeError):
+    """An import ended without a commit: `status` is `"failed"` or `"canceled"`, `reason` what the service says of it,
+    and `job_id` which import it was."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        job_id: str = "",
+        status: str = "",
+        reason: str = "",
+        operation: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, request_id=request_id)
+        self.job_id = job_id
+        self.status = status
+        self.reason = reason
 
 
 class SandboxError(TildeError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from tilde_core.arguments import checked_text
 from tilde_core.exceptions import TildeError
 from tilde_core.http import ByteStream, Response
 
@@ -52,15 +53,16 @@ class Operation:
 
 def api_path(*segments: str) -> str:
     """Join segments to a path below `/api/v1`, each percent-encoded. Raises `ValueError` for one that would change
-    the path."""
+    the path: for a message that names the argument, give it to `checked_segment` first."""
     return "".join(f"/{quote(checked_segment('path segment', segment), safe='')}" for segment in segments)
 
 
-def checked_segment(what: str, value: str) -> str:
-    """Return `value` if it can be one segment of a URL path: not empty, not `.` or `..`. Raises `ValueError`,
-    `TypeError`."""
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be a str, not {type(value).__name__}")
-    if value in ("", ".", ".."):
-        raise ValueError(f"{what} {value!r} is not allowed: it would change the URL")
+def checked_segment(name: str, value: str) -> str:
+    """Return `value` if it can be one segment of a URL path; slashes can, percent-encoded.
+
+    Raises `TypeError`, and `ValueError` for `""`, `"."`, `".."`, control characters and lone surrogates; both begin
+    with `name`, that of the argument.
+    """
+    if checked_text(name, value) in ("", ".", ".."):
+        raise ValueError(f"{name} {value!r} is not allowed: it would change the URL")
     return value

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
+from operator import length_hint
 from typing import Generic, TypeVar
 
+from tilde_core.completion import PublicNames
 from tilde_core.exceptions import SerializationError
 
 __all__ = ["DEFAULT_PAGE_SIZE", "MAX_PAGE_SIZE", "Page", "PaginatedIterator", "whole_answer"]
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
+_SHOWN = 20
 
 T = TypeVar("T")
 
@@ -28,13 +33,12 @@ class Page(Generic[T]):
 FetchPage = Callable[["str | None", int], Page[T]]
 
 
-class PaginatedIterator(Iterator[T]):
+class PaginatedIterator(PublicNames, Iterator[T]):
     """Yields the items of a collection, fetching pages as they are needed. It can be walked once.
 
     `amount` caps the number of items in all, `page_size` (1 to 1000, default 100) is the number asked for per
-    request, and
-    `after` is the key of the last item already seen. Raises `ValueError` for figures outside, and while it is walked
-    whatever the requests raise.
+    request, and `after` is the key of the last item already seen. Raises `ValueError` for figures outside, and while
+    it is walked whatever the requests raise.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class PaginatedIterator(Iterator[T]):
         self._seen = {self._cursor}
         self._finished = self._left == 0
         self._buffer: Iterator[T] = iter(())
+        self._looked_at: deque[list[T]] = deque()
 
     def __iter__(self) -> PaginatedIterator[T]:
         return self
@@ -64,23 +69,46 @@ class PaginatedIterator(Iterator[T]):
         while True:
             for item in self._buffer:
                 return item
-            if self._finished:
+            if self._is_at_end():
                 raise StopIteration
-            self._buffer = iter(self._next_page())
+            self._buffer = iter(self._following())
 
     def pages(self) -> Iterator[list[T]]:
         """Yield what is left page by page, each a list as the service answered it; empty pages are passed over."""
         while True:
             page = list(self._buffer)
-            if not page and self._finished:
+            if not page and self._is_at_end():
                 return
-            page = page or self._next_page()
+            page = page or self._following()
             if page:
                 yield page
 
     def first(self) -> T | None:
         """Return the next item, or `None` if there is none."""
         return next(self, None)
+
+    def _following(self) -> list[T]:
+        """The page after the current one: one that was looked at before, or the next to fetch."""
+        return self._looked_at.popleft() if self._looked_at else self._next_page()
+
+    def _is_at_end(self) -> bool:
+        return self._finished and not self._looked_at and not length_hint(self._buffer)
+
+    def _ahead(self, count: int) -> list[T]:
+        """The next items, `count` or a few more if there are so many; they stay. What fetching raises, this does."""
+        items = [*copy(self._buffer), *(item for page in self._looked_at for item in page)]
+        while len(items) < count and not self._finished:
+            page = self._next_page()
+            self._looked_at.append(page)
+            items.extend(page)
+        return items
+
+    def _repr_html_(self) -> str:
+        """A table of the next 20 items, for notebooks. They stay in the iterator."""
+        from tilde_core.html import table
+
+        items = self._ahead(_SHOWN)
+        return table(items[:_SHOWN], goes_on=len(items) > _SHOWN or not self._finished)
 
     def _next_page(self) -> list[T]:
         """Fetch one page. If that fails nothing is changed, so that the walk can go on where it stopped."""
@@ -108,7 +136,7 @@ class PaginatedIterator(Iterator[T]):
         )
 
     def __repr__(self) -> str:
-        state = "walked to its end" if self._finished else f"at {self._cursor!r}" if self._cursor else "at its start"
+        state = "walked to its end" if self._is_at_end() else f"at {self._cursor!r}" if self._cursor else "at its start"
         return f"PaginatedIterator({self._operation or 'items'}, {state})"
 
 

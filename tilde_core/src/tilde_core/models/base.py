@@ -7,11 +7,12 @@ services write `null` for an empty list or map.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Optional, TypeVar
 
 import msgspec
 
-__all__ = ["ListAnswer", "Model", "OrDefault", "PageInfo"]
+__all__ = ["ListAnswer", "Model", "OrDefault", "PageInfo", "plain"]
 
 T = TypeVar("T")
 
@@ -29,6 +30,20 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         for name, default in _defaults[type(self)]:
             if getattr(self, name) is None:
                 msgspec.structs.force_setattr(self, name, default())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values; times stay `datetime`."""
+        return plain(self)
+
+    def _cells(self) -> dict[str, Any]:
+        """What its line of a table shows."""
+        return plain(self)
+
+
+def plain(value: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields of a struct as plain values, those of structs in it too; times stay `datetime`."""
+    fields: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(datetime,))
+    return fields
 
 
 class _Defaults(dict[type[Model], tuple[tuple[str, Callable[[], Any]], ...]]):

@@ -8,7 +8,7 @@ import msgspec
 
 from tilde_core.models.base import Model, OrDefault
 
-__all__ = ["CommitData", "CommitResult"]
+__all__ = ["ApprovalResult", "CommitData", "CommitResult"]
 
 
 class CommitData(Model, frozen=True, kw_only=True):
@@ -31,3 +31,10 @@ class CommitResult(Model, frozen=True, kw_only=True):
     status: str
     commit_id: str = ""
     web_url: str = ""
+
+
+class ApprovalResult(Model, frozen=True, kw_only=True):
+    """How a review ended: `status` is `"approved"` (see `commit_id`) or `"rolled_back"`."""
+
+    status: str
+    commit_id: str = ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from tilde_core.models.base import Model, OrDefault
+from tilde_core.models.base import Model, OrDefault, plain
 
 # gc=False: entries hold nothing that could lead back to them, and there may be millions of them alive, which the
 # garbage collector would otherwise visit over and over.
@@ -43,12 +44,18 @@ class Entry(Model, frozen=True, kw_only=True, gc=False):
     content_type: OrDefault[str] = ""
     source_metadata: SourceMetadata | None = None
 
+    def _cells(self) -> dict[str, Any]:
+        return {"size": self.size, "content type": self.content_type, "last modified": self.last_modified}
+
 
 class EntryRecord(Model, frozen=True, kw_only=True, gc=False):
     """A change that is staged in a session. A staged delete has an `entry` without size or ETag."""
 
     path: str
     entry: OrDefault[Entry] = msgspec.field(default_factory=Entry)
+
+    def _cells(self) -> dict[str, Any]:
+        return {"path": self.path, **self.entry._cells()}
 
 
 class ListingEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,6 +73,15 @@ class ListingEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def __post_init__(self) -> None:
         if self.entry is None:  # written out, unlike that of Model: it runs for every line
             msgspec.structs.force_setattr(self, "entry", Entry())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values; times stay `datetime`."""
+        return plain(self)
+
+    def _cells(self) -> dict[str, Any]:
+        if self.status is not None:
+            return {"status": self.status, "path": self.path, "size": self.entry.size}
+        return {"path": self.path, "type": self.type, **self.entry._cells()}
 
 
 class ObjectMetadata(Model, frozen=True, kw_only=True):

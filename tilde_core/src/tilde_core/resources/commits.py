@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tilde_core.models.commits import CommitData
 from tilde_core.models.objects import ListingEntry
-from tilde_core.operation import Operation
+from tilde_core.operation import Operation, checked_segment
 from tilde_core.pagination import PaginatedIterator
-from tilde_core.resources.base import RepositoryResource, as_it_is
+from tilde_core.resources.base import Entity, RepositoryResource, as_it_is
 from tilde_core.resources.objects import CommitObjects
-from tilde_core.transfer.paths import checked_metadata
+from tilde_core.transfer.paths import checked_metadata, checked_path
 
 if TYPE_CHECKING:
     from tilde_core.client import Client
@@ -26,7 +26,7 @@ class _RevertAnswer(msgspec.Struct):
     commit_id: str
 
 
-class Commit(RepositoryResource):
+class Commit(RepositoryResource, Entity):
     """One commit, as it was when it was fetched."""
 
     def __init__(self, client: Client, organization: str, repository: str, data: CommitData) -> None:
@@ -118,6 +118,23 @@ class Commit(RepositoryResource):
         reverted = self._fetch(operation, _RevertAnswer)
         return Commits(self._client, self._organization, self._repository).get(reverted.commit_id)
 
+    @property
+    def _identity(self) -> tuple[str, ...]:
+        return (self._organization, self._repository, self.id)
+
+    def _loaded(self) -> CommitData:
+        return self._data
+
+    def _cells(self) -> dict[str, Any]:
+        return {"id": self.id, "message": self.message, "committer": self.committer, "date": self.creation_date}
+
+    def _repr_html_(self) -> str:
+        """A table of what the commit is, for notebooks."""
+        from tilde_core.html import details
+
+        metadata = "\n".join(f"{name}: {value}" for name, value in self.metadata.items())
+        return details({**self._cells(), "parents": " ".join(self.parents), "metadata": metadata})
+
     def __repr__(self) -> str:
         return f"Commit({self.id[:12]!r}, {self.message!r})"
 
@@ -129,13 +146,21 @@ class Commits(RepositoryResource):
         self,
         *,
         ref: str | None = None,
+        prefix: str | None = None,
+        object: str | None = None,
         amount: int | None = None,
         page_size: int | None = None,
         after: str | None = None,
     ) -> PaginatedIterator[Commit]:
-        """Walk the log, newest first, from the commit `ref` backwards or from the newest. `after` is a commit id."""
+        """Walk the log, newest first, from the commit `ref` backwards or from the newest. `after` is a commit id.
+
+        With `prefix`, only commits that changed a path which begins with it; with `object`, only those that changed
+        the object at this path.
+        """
+        changed = None if object is None else checked_path(object, "object")
+        query = {"ref": ref, "prefix": prefix, "object": changed}
         return self._list(
-            Operation(name="commits.list", method="GET", path=self._path("log"), query={"ref": ref}),
+            Operation(name="commits.list", method="GET", path=self._path("log"), query=query),
             CommitData,
             self._entity,
             key=lambda commit: commit.id,
@@ -146,6 +171,7 @@ class Commits(RepositoryResource):
 
     def get(self, commit_id: str) -> Commit:
         """Return the commit of that id. Raises `NotFoundError`, and `ValueError` for an empty id."""
+        checked_segment("commit_id", commit_id)
         operation = Operation(name="commits.get", method="GET", path=self._path("commits", commit_id))
         return self._entity(self._fetch(operation, CommitData))
 

@@ -154,7 +154,7 @@ class CommitObjects(ReadableObjects):
 
     def __init__(self, client: Client, organization: str, repository: str, commit_id: str) -> None:
         super().__init__(client, organization, repository)
-        self._commit_id = checked_segment("commit id", commit_id)
+        self._commit_id = checked_segment("commit_id", commit_id)
 
     def _scope(self, operation: str) -> dict[str, str]:
         return {"ref": self._commit_id}
@@ -210,7 +210,7 @@ class SessionObjects(ReadableObjects):
             name="objects.copy",
             method="POST",
             path=self._path("object", "copy"),
-            query={**self._scope("objects.copy"), **paths},
+            query={**self._staging("objects.copy"), **paths},
             repeatable=True,
         )
         self._execute(operation)
@@ -219,14 +219,14 @@ class SessionObjects(ReadableObjects):
 
     def delete(self, path: str) -> None:
         """Stage the removal of the object at `path`."""
-        query = {"path": checked_path(path), **self._scope("objects.delete")}
+        query = {"path": checked_path(path), **self._staging("objects.delete")}
         self._execute(Operation(name="objects.delete", method="DELETE", path=self._path("object"), query=query))
         self._session._note(Staged(path, is_deleted=True))
 
     def delete_many(self, paths: Iterable[str]) -> int:
         """Stage the removal of many objects, 1,000 with each request. Return how many the service says it deleted."""
         checked = checked_paths(paths)
-        scope = self._scope("objects.delete_many")
+        scope = self._staging("objects.delete_many")
         starts = range(0, len(checked), _DELETE_AT_ONCE)
         deleted = sum(self._delete(checked[start : start + _DELETE_AT_ONCE], scope) for start in starts)
         self._session._note(*(Staged(path, is_deleted=True) for path in checked))
@@ -322,10 +322,15 @@ class SessionObjects(ReadableObjects):
         return self._fetch(operation, _DeleteAnswer).deleted or 0
 
     def _upload_calls(self, path: str) -> UploadCalls:
-        session_id = self._scope("objects.put")["session_id"]
+        session_id = self._staging("objects.put")["session_id"]
         return UploadCalls(self._client, self._path("object"), session_id, path)
 
     def _scope(self, operation: str) -> dict[str, str]:
+        self._session._require_unfinished(operation)
+        return {"session_id": self._session.session_id}
+
+    def _staging(self, operation: str) -> dict[str, str]:
+        """The parameters of a call that stages. Raises `SessionClosedError` also while the session awaits approval."""
         self._session._require_open(operation)
         return {"session_id": self._session.session_id}
 

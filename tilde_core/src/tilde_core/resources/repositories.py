@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tilde_core.models.repositories import RepositoryData
-from tilde_core.operation import Operation, api_path, checked_segment
+from tilde_core.arguments import repository_names
+from tilde_core.models.repositories import ListedRepository, RepositoryData
+from tilde_core.operation import Operation, checked_segment
 from tilde_core.pagination import PaginatedIterator
-from tilde_core.resources.base import RepositoryResource, Resource
+from tilde_core.resources.base import Entity, OrganizationResource, RepositoryResource, Resource
+from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
+from tilde_core.resources.connectors import RepositoryConnectors
+from tilde_core.resources.imports import Imports
+from tilde_core.resources.secrets import Secrets
 from tilde_core.resources.sessions import OpenedSession, Session
 from tilde_core.retry_after import http_date
 from tilde_core.serialization import decode_json
@@ -17,25 +23,31 @@ from tilde_core.serialization import decode_json
 if TYPE_CHECKING:
     from tilde_core.client import Client
 
-__all__ = ["Repositories", "Repository"]
+__all__ = ["AllRepositories", "Repositories", "Repository"]
+
+T = TypeVar("T")
 
 
-class Repository(RepositoryResource):
+class Repository(RepositoryResource, Entity):
     """A repository: `organization` and `name`. Everything else is fetched when it is first asked for."""
 
-    def __init__(self, client: Client, organization: str, name: str, data: RepositoryData | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        organization: str,
+        name: str,
+        data: RepositoryData | None = None,
+        *,
+        listed: ListedRepository | None = None,
+    ) -> None:
         super().__init__(client, organization, name)
         self._data = data
+        self._listed = listed  # what is known as long as there is no data
 
     @classmethod
     def from_path(cls, client: Client, path: str) -> Repository:
         """Return a handle for `"organization/repository"`. Raises `ValueError` for a path of another form."""
-        if not isinstance(path, str):
-            raise TypeError(f'a repository is named by a str "organization/repository", not {type(path).__name__}')
-        organization, slash, name = path.partition("/")
-        if not slash or not organization or not name or "/" in name:
-            raise ValueError(f'repository path {path!r} must have the form "organization/repository"')
-        return cls(client, organization, name)
+        return cls(client, *repository_names("repository path", path))
 
     @property
     def organization(self) -> str:
@@ -55,12 +67,12 @@ class Repository(RepositoryResource):
     @property
     def id(self) -> str:
         """The repository's UUID. Fetched on first access."""
-        return self._loaded().id
+        return self._known(lambda known: known.id)
 
     @property
     def description(self) -> str:
         """Fetched on first access."""
-        return self._loaded().description
+        return self._known(lambda known: known.description)
 
     @property
     def retention_days(self) -> int | None:
@@ -70,7 +82,7 @@ class Repository(RepositoryResource):
     @property
     def visibility(self) -> str:
         """Fetched on first access."""
-        return self._loaded().visibility
+        return self._known(lambda known: known.visibility)
 
     @property
     def created_by_type(self) -> str:
@@ -84,13 +96,28 @@ class Repository(RepositoryResource):
 
     @property
     def created_at(self) -> datetime | None:
-        """Fetched on first access."""
-        return self._loaded().created_at
+        """When it was created. Fetched on first access."""
+        return self._known(lambda known: known.created_at)
 
     @property
     def commits(self) -> Commits:
         """The commits, newest first."""
         return Commits(self._client, self._organization, self._repository)
+
+    @property
+    def connectors(self) -> RepositoryConnectors:
+        """The connectors that this repository may import from."""
+        return RepositoryConnectors(self._client, self._organization, self._repository)
+
+    @property
+    def imports(self) -> Imports:
+        """Imports into this repository."""
+        return Imports(self._client, self._organization, self._repository)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that sandboxes of this repository get as environment variables."""
+        return Secrets(self._client, self._path("secrets"))
 
     def latest(self) -> Commit | None:
         """Return the newest commit, or `None` if there is none yet."""
@@ -114,10 +141,7 @@ class Repository(RepositoryResource):
 
         Raises `BadRequestError`, `ForbiddenError`, and `ValueError` if nothing is named.
         """
-        changes = {"description": description, "retention_days": retention_days}
-        body = {name: value for name, value in changes.items() if value is not None}
-        if not body:
-            raise ValueError("update: name at least one of description and retention_days")
+        body = changes(description=description, retention_days=retention_days)
         self._data = self._fetch(
             Operation(name="repositories.update", method="PUT", path=self._path(), body=body), RepositoryData
         )
@@ -133,31 +157,48 @@ class Repository(RepositoryResource):
             self._data = self._fetch(operation, RepositoryData)
         return self._data
 
+    def _known(self, field: Callable[[RepositoryData | ListedRepository], T | None]) -> T:
+        """A field that the list of all repositories tells; fetched if it did not."""
+        told = field(self._listed) if self._data is None and self._listed is not None else None
+        return told if told is not None else cast("T", field(self._loaded()))
+
+    @property
+    def _identity(self) -> tuple[str, ...]:
+        return (self._organization, self._repository)
+
+    def _cells(self) -> dict[str, Any]:
+        known = self._data or self._listed
+        if known is None:
+            return {"path": self.path}
+        return {
+            "path": self.path,
+            "description": known.description,
+            "visibility": known.visibility,
+            "created": known.created_at,
+        }
+
     def __repr__(self) -> str:
         return f"Repository({self.path!r})"
 
 
-class Repositories(Resource):
+class Repositories(OrganizationResource):
     """The repositories of one organization."""
-
-    def __init__(self, client: Client, organization: str) -> None:
-        super().__init__(client)
-        self._organization = organization
 
     def create(self, name: str, *, description: str | None = None, retention_days: int | None = None) -> Repository:
         """Create a repository. `retention_days`: how many days of history are kept, the service's default if left out.
 
         Raises `BadRequestError`, `ConflictError` if the name is taken.
         """
-        checked_segment("repository name", name)
-        settings = {"name": name, "description": description, "retention_days": retention_days}
-        body = {key: value for key, value in settings.items() if value is not None}
-        operation = Operation(name="repositories.create", method="POST", path=self._path(), body=body)
+        checked_segment("name", name)
+        body = named(name=name, description=description, retention_days=retention_days)
+        operation = Operation(name="repositories.create", method="POST", path=self._path("repositories"), body=body)
         return self._entity(self._fetch(operation, RepositoryData))
 
     def get(self, name: str) -> Repository:
         """Return the repository of that name, loaded. Raises `NotFoundError`."""
-        operation = Operation(name="repositories.get", method="GET", path=self._path(name))
+        operation = Operation(
+            name="repositories.get", method="GET", path=self._path("repositories", checked_segment("name", name))
+        )
         return self._entity(self._fetch(operation, RepositoryData))
 
     def list(
@@ -165,7 +206,7 @@ class Repositories(Resource):
     ) -> PaginatedIterator[Repository]:
         """Walk the repositories, in the order of their names. `after` is a name."""
         return self._list(
-            Operation(name="repositories.list", method="GET", path=self._path()),
+            Operation(name="repositories.list", method="GET", path=self._path("repositories")),
             RepositoryData,
             self._entity,
             key=lambda repository: repository.name,
@@ -176,13 +217,31 @@ class Repositories(Resource):
 
     def delete(self, name: str) -> None:
         """Delete the repository of that name (a soft delete). Raises `NotFoundError`."""
-        Repository(self._client, self._organization, name).delete()
+        Repository(self._client, self._organization, checked_segment("name", name)).delete()
 
     def _entity(self, data: RepositoryData) -> Repository:
         return Repository(self._client, self._organization, data.name, data)
 
-    def _path(self, *name: str) -> str:
-        return api_path("organizations", self._organization, "repositories", *name)
-
     def __repr__(self) -> str:
         return f"Repositories({self._organization!r})"
+
+
+class AllRepositories(Resource):
+    """The repositories of all organizations, as far as the caller may see them."""
+
+    def list(
+        self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
+    ) -> PaginatedIterator[Repository]:
+        """Walk them in the order of their paths, `"organization/repository"`. `after` is such a path."""
+        return self._list_whole(
+            Operation(name="repositories.list", method="GET", path="/repositories"),
+            ListedRepository,
+            lambda data: Repository(self._client, data.organization_slug, data.name, listed=data),
+            key=lambda repository: repository.path,
+            amount=amount,
+            page_size=page_size,
+            after=after,
+        )
+
+    def __repr__(self) -> str:
+        return "AllRepositories()"

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
+
+from tilde_core.arguments import checked_text
 
 __all__ = ["checked_metadata", "checked_path", "checked_paths"]
 
 
 def checked_path(path: str, name: str = "path") -> str:
     """Return `path` if it can name an object. Raises `TypeError` and `ValueError`, which call it `name`."""
-    if not isinstance(path, str):
-        raise TypeError(f"{name} must be a str, not {type(path).__name__}")
-    if not path:
+    if not checked_text(name, path):
         raise ValueError(f"{name} is empty; it must name an object")
     if path.startswith("/"):
         raise ValueError(f"{name} {path!r} begins with a slash; object paths are relative, such as 'data/train.csv'")
-    if any(unicodedata.category(character) == "Cc" for character in path):
-        raise ValueError(f"{name} {path!r} holds a control character")
-    if any("\ud800" <= character <= "\udfff" for character in path):
-        raise ValueError(f"{name} {path!r} holds a lone surrogate, which UTF-8 cannot express")
     return path
 
 
