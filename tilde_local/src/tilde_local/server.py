@@ -16,7 +16,7 @@ from tilde_local.policy.generate import generate
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
-from tilde_local.store import cleanup, keys, users
+from tilde_local.store import cleanup, keys, policies, users
 
 __all__ = ["Server"]
 
@@ -143,6 +143,8 @@ class _Opened:
                     database, directory.blobs, Signer(directory.secret(), clock), clock, policy_generator
                 )
                 cleanup.remove_abandoned(database, directory.blobs, clock())
+                with database.write() as db:
+                    policies.add_missing_built_in(db, self.services.now())
                 self.api_key = _admin_key(self.services)
             self._stack = stack.pop_all()
 

@@ -157,9 +157,10 @@ def remove_member(call: Call) -> Response:
 def effective(call: Call) -> Response:
     """GET /effective-groups: those that a principal is in, directly or through others."""
     with call.services.database.read() as db:
-        principal = asked_about(call, db, call.organization(db, "GetEffectiveGroups"))
+        organization = call.organization(db, "GetEffectiveGroups")
+        principal = asked_about(call, db, organization)
         found = [
             EffectiveGroup(each.id, each.name, each.description, "group" if each.through else "direct", each.through)
-            for each in groups.effective(db, principal.type, principal.id)
+            for each in groups.effective(db, organization.id, principal.type, principal.id)
         ]
     return json_response(Listed(found))

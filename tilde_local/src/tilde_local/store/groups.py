@@ -138,7 +138,7 @@ def add_member(db: sqlite3.Connection, group: Group, subject: Principal, now: st
 def _refuse_circle(db: sqlite3.Connection, group: Group, subject: Principal) -> None:
     if subject.id == group.id:
         raise Conflict(f"the group {group.name!r} cannot be a member of itself", code="circular_membership")
-    for outer in effective(db, "group", group.id):
+    for outer in effective(db, group.organization_id, "group", group.id):
         if outer.id == subject.id:
             way = f", through {outer.through!r}" if outer.through else ""
             raise Conflict(
@@ -157,14 +157,14 @@ def remove_member(db: sqlite3.Connection, group: Group, subject_type: str, subje
         raise NotFound(f"{subject_type} {subject_id!r} is not in the group {group.name!r}")
 
 
-def effective(db: sqlite3.Connection, kind: str, principal_id: str) -> Iterator[Membership]:
-    """Every group that the principal is in, directly or through others, by name."""
+def effective(db: sqlite3.Connection, organization_id: str, kind: str, principal_id: str) -> Iterator[Membership]:
+    """Every group of the organization that the principal is in, directly or through others, by name."""
     rows = db.execute(
         f"{GROUPS_OF} SELECT g.id, g.name, g.description, CASE WHEN EXISTS (SELECT 1 FROM group_members d"
         "  WHERE d.group_id = g.id AND d.subject_type = :type AND d.subject_id = :id) THEN '' ELSE"
         "  (SELECT min(within.name) FROM group_members m JOIN groups within ON within.id = m.subject_id"
         "   WHERE m.group_id = g.id AND m.subject_type = 'group' AND m.subject_id IN (SELECT id FROM mine)) END"
-        " FROM mine JOIN groups g ON g.id = mine.id ORDER BY g.name",
-        {"type": kind, "id": principal_id},
+        " FROM mine JOIN groups g ON g.id = mine.id WHERE g.organization_id = :organization ORDER BY g.name",
+        {"type": kind, "id": principal_id, "organization": organization_id},
     )
     return (Membership(*row) for row in rows)

@@ -43,7 +43,7 @@ def create(db: sqlite3.Connection, name: str, display_name: str, owner: Principa
     organization = Organization(str(uuid.uuid4()), name, display_name, now)
     db.execute("INSERT INTO organizations VALUES (?, ?, ?, ?, NULL)", organization)
     members.add(db, organization, owner, now)
-    policies.add_built_in(db, organization, owner, now)
+    policies.add_built_in(db, organization.id, owner.type, owner.id, now)
     attachments.attach(db, policies.built_in_id(organization.id, policies.ADMINISTRATOR), owner, owner, now)
     return organization
 

@@ -15,6 +15,7 @@ from tilde_local.store.records import Organization, Policy, Principal
 __all__ = [
     "ADMINISTRATOR",
     "add_built_in",
+    "add_missing_built_in",
     "built_in_id",
     "check_text",
     "create",
@@ -45,15 +46,25 @@ def built_in_id(organization_id: str, name: str) -> str:
     return str(uuid.uuid5(uuid.UUID(organization_id), name))
 
 
-def add_built_in(db: sqlite3.Connection, organization: Organization, owner: Principal, now: str) -> None:
-    """Give a new organization the built-in policies. Their texts are not stored: they are the server's own."""
+def add_built_in(db: sqlite3.Connection, organization_id: str, owner_type: str, owner_id: str, now: str) -> None:
+    """Give an organization the built-in policies that it lacks. Their texts are not stored: they are the server's."""
     db.executemany(
         "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, '', '', 1, ?, ?, ?, ?)",
         (
-            (built_in_id(organization.id, name), organization.id, name, owner.type, owner.id, now, now)
+            (built_in_id(organization_id, name), organization_id, name, owner_type, owner_id, now, now)
             for name in BUILT_IN
         ),
     )
+
+
+def add_missing_built_in(db: sqlite3.Connection, now: str) -> None:
+    """Give every organization the built-in policies that came with a later version than it."""
+    rows = db.execute(
+        "SELECT organization_id, created_by_type, created_by FROM policies WHERE is_builtin AND name = ?",
+        (ADMINISTRATOR,),
+    ).fetchall()
+    for organization_id, owner_type, owner_id in rows:
+        add_built_in(db, organization_id, owner_type, owner_id, now)
 
 
 def _policy(row: tuple[object, ...]) -> Policy:

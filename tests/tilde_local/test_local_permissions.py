@@ -1,0 +1,381 @@
+"""Who may do what: every action by every kind of caller."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tilde_local import Server
+from tilde_local.policy.actions import ACTIONS
+
+if TYPE_CHECKING:
+    from tilde_local.conftest import Answer, Api
+
+Connect = Callable[[str, str], "Api"]
+Acts = Callable[["Team", "Api"], "Answer"]
+
+# These actions have no route yet.
+LATER = {
+    *("ApproveSession", "CreateConnector", "ListConnectors", "GetConnector", "DeleteConnector", "TestConnector"),
+    *("AttachConnector", "ListRepositoryConnectors", "DetachConnector", "StartImport", "GetImport"),
+    *("PutAgentSecret", "GetAgentSecret", "ListAgentSecrets", "DeleteAgentSecret"),
+    *("ListSecrets", "PutSecret", "GetSecret", "DeleteSecret"),
+}
+_numbers = itertools.count()
+
+
+class Team:
+    """An organization with one of everything, and clients of those who belong to it."""
+
+    def __init__(self, server: Server, connect: Connect, api: Api) -> None:
+        self.server, self.connect, self.api = server, connect, api
+        self.repo = api.new_repository()
+        self.root = self.repo.root.removesuffix("/repositories/data")
+        first = self.repo.commit({"data/a.txt": b"a"})
+        self.commit = self.repo.commit({"data/a.txt": b"b"})
+        assert first != self.commit
+        self.me = api.call("GET", "/auth/me").json["user"]["id"]
+
+    def make(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self.api.call("POST", self.root + path, None, body)
+        assert answer.status == 201, answer
+        return answer.json
+
+    def name(self) -> str:
+        return f"n{next(_numbers)}x"
+
+    def as_owner(self, token: str) -> Api:
+        return self.connect(self.server.endpoint_url, token)
+
+    def policy(self, text: str, kind: str, principal_id: str) -> None:
+        created = self.make("/policies", {"name": self.name(), "policy_text": text})
+        body = {"principal_type": kind, "principal_id": principal_id}
+        assert self.api.call("POST", f"{self.root}/policies/{created['id']}/attachments", None, body).status == 201
+
+    def user(self, text: str = "") -> Api:
+        username = f"user-{next(_numbers)}"
+        key = self.server.create_user(username)
+        member = self.make("/members", {"username": username})
+        if text:
+            self.policy(text, "user", member["user_id"])
+        return self.as_owner(key)
+
+    def role(self, text: str) -> Api:
+        role = self.make("/roles", {"name": self.name()})
+        self.policy(text, "role", role["id"])
+        return self.as_owner(self.make(f"/roles/{role['name']}/auth/keys", {"name": "k"})["token"])
+
+    def agent(self, inline: str, creator: Api | None = None) -> Api:
+        body = {"name": self.name(), "inline_policy": inline}
+        created = (creator or self.api).call("POST", f"{self.root}/agents", None, body)
+        assert created.status == 201, created
+        key = self.make(f"/agents/{body['name']}/auth/keys", {"name": "k"})
+        return self.as_owner(key["token"])
+
+    def session(self) -> str:
+        return self.repo.session()
+
+    def staged(self) -> str:
+        session = self.session()
+        self.repo.put(session, f"data/{self.name()}", b"x")
+        return session
+
+
+def at(method: str, path: str, body: Any = None, query: Any = None) -> Acts:
+    """A call below the organization."""
+    return lambda team, caller: caller.call(method, team.root + path, query, body)
+
+
+def thing(kind: str, method: str, path: str = "", body: Any = None, **new: Any) -> Acts:
+    """A call on a group, policy, role or agent that is new for it."""
+
+    def act(team: Team, caller: Api) -> Answer:
+        made = team.make(f"/{kind}", {"name": team.name(), **new})
+        named = made["name"] if kind in ("roles", "agents") else made["id"]
+        return caller.call(method, f"{team.root}/{kind}/{named}{path}", None, body)
+
+    return act
+
+
+def key_of(kind: str) -> Acts:
+    def act(team: Team, caller: Api) -> Answer:
+        named = team.make(f"/{kind}", {"name": team.name()})["name"]
+        key = team.make(f"/{kind}/{named}/auth/keys", {"name": "k"})["id"]
+        return caller.call("DELETE", f"{team.root}/{kind}/{named}/auth/keys/{key}")
+
+    return act
+
+
+def data(method: str, path: str = "", body: Any = None, /, **query: Any) -> Acts:
+    """A call below the repository; a callable in the query is asked for its value."""
+
+    def act(team: Team, caller: Api) -> Answer:
+        given = {name: value(team) if callable(value) else value for name, value in query.items()}
+        place = path.replace("{commit}", team.commit)
+        return caller.call(method, team.repo.root + place, given, body)
+
+    return act
+
+
+def in_session(method: str, body: Any = None) -> Acts:
+    return lambda team, caller: caller.call(method, f"{team.repo.root}/sessions/{team.staged()}", None, body)
+
+
+def member_call(team: Team, caller: Api) -> Answer:
+    username = f"user-{next(_numbers)}"
+    team.server.create_user(username)
+    return caller.call("POST", f"{team.root}/members", None, {"username": username})
+
+
+def remove_member(team: Team, caller: Api) -> Answer:
+    username = f"user-{next(_numbers)}"
+    team.server.create_user(username)
+    member = team.make("/members", {"username": username})
+    return caller.call("DELETE", f"{team.root}/members/{member['user_id']}")
+
+
+def revoke_invitation(team: Team, caller: Api) -> Answer:
+    made = team.make("/invitations", {"email": f"{team.name()}@example.com"})
+    return caller.call("DELETE", f"{team.root}/invitations/{made['id']}")
+
+
+def group_member(method: str) -> Acts:
+    def act(team: Team, caller: Api) -> Answer:
+        group = team.make("/groups", {"name": team.name()})["id"]
+        subject = {"subject_type": "user", "subject_id": team.me}
+        place = f"/groups/{group}/members"
+        if method == "POST":
+            return caller.call("POST", team.root + place, None, subject)
+        team.make(place, subject)
+        return caller.call("DELETE", team.root + place, subject)
+
+    return act
+
+
+def attachment(method: str) -> Acts:
+    def act(team: Team, caller: Api) -> Answer:
+        policy = team.make("/policies", {"name": team.name(), "policy_text": "ListGroups()"})["id"]
+        principal = {"principal_type": "user", "principal_id": team.me}
+        place = f"/policies/{policy}/attachments"
+        if method == "POST":
+            return caller.call("POST", team.root + place, None, principal)
+        team.make(place, principal)
+        return caller.call("DELETE", team.root + place, principal)
+
+    return act
+
+
+def delete_repository(team: Team, caller: Api) -> Answer:
+    name = team.make("/repositories", {"name": team.name()})["name"]
+    return caller.call("DELETE", f"{team.root}/repositories/{name}")
+
+
+def named_new(path: str, **more: Any) -> Acts:
+    return lambda team, caller: caller.call("POST", team.root + path, None, {"name": team.name(), **more})
+
+
+TEXT = "ListGroups()"
+CALLS: dict[str, Acts] = {
+    "DeleteOrganization": at("DELETE", ""),
+    "ListMembers": at("GET", "/members"),
+    "AddMember": member_call,
+    "RemoveMember": remove_member,
+    "CreateInvitation": lambda team, caller: caller.call(
+        "POST", f"{team.root}/invitations", None, {"email": f"{team.name()}@example.com"}
+    ),
+    "ListInvitations": at("GET", "/invitations"),
+    "RevokeInvitation": revoke_invitation,
+    "CreateGroup": named_new("/groups"),
+    "ListGroups": at("GET", "/groups"),
+    "GetGroup": thing("groups", "GET"),
+    "UpdateGroup": thing("groups", "PUT", "", {"description": "d"}),
+    "DeleteGroup": thing("groups", "DELETE"),
+    "AddGroupMember": group_member("POST"),
+    "RemoveGroupMember": group_member("DELETE"),
+    "GetEffectiveGroups": lambda team, caller: caller.call(
+        "GET", f"{team.root}/effective-groups", {"user_id": team.me}
+    ),
+    "CreatePolicy": named_new("/policies", policy_text=TEXT),
+    "ListPolicies": at("GET", "/policies"),
+    "GetPolicy": thing("policies", "GET", policy_text=TEXT),
+    "UpdatePolicy": thing("policies", "PUT", "", {"description": "d"}, policy_text=TEXT),
+    "DeletePolicy": thing("policies", "DELETE", policy_text=TEXT),
+    "ValidatePolicy": at("POST", "/policies:validate", {"policy_text": TEXT}),
+    "GeneratePolicy": at("POST", "/policies:generate", {"prompt": "read"}),
+    "AttachPolicy": attachment("POST"),
+    "DetachPolicy": attachment("DELETE"),
+    "ListAttachments": at("GET", "/attachments"),
+    "GetEffectivePolicies": lambda team, caller: caller.call(
+        "GET", f"{team.root}/effective-policies", {"principal_type": "user", "principal_id": team.me}
+    ),
+    "CreateRole": named_new("/roles"),
+    "ListRoles": at("GET", "/roles"),
+    "GetRole": thing("roles", "GET"),
+    "DeleteRole": thing("roles", "DELETE"),
+    "CreateRoleAPIKey": thing("roles", "POST", "/auth/keys", {"name": "k"}),
+    "ListRoleAPIKeys": thing("roles", "GET", "/auth/keys"),
+    "RevokeRoleAPIKey": key_of("roles"),
+    "CreateAgent": named_new("/agents"),
+    "ListAgents": at("GET", "/agents"),
+    "GetAgent": thing("agents", "GET"),
+    "UpdateAgent": thing("agents", "PUT", "", {"description": "d"}),
+    "DeleteAgent": thing("agents", "DELETE"),
+    "CreateAgentAPIKey": thing("agents", "POST", "/auth/keys", {"name": "k"}),
+    "ListAgentAPIKeys": thing("agents", "GET", "/auth/keys"),
+    "RevokeAgentAPIKey": key_of("agents"),
+    "CreateRepository": named_new("/repositories"),
+    "ListRepositories": at("GET", "/repositories"),
+    "GetRepository": data("GET"),
+    "UpdateRepository": data("PUT", "", {"description": "d"}),
+    "DeleteRepository": delete_repository,
+    "CreateSession": data("POST", "/sessions"),
+    "CommitSession": in_session("POST", {"message": "m"}),
+    "RollbackSession": in_session("DELETE"),
+    "LogCommits": data("GET", "/log"),
+    "DiffCommits": lambda team, caller: caller.call("GET", f"{team.repo.root}/diff", {"right": team.commit}),
+    "RevertCommit": data("POST", "/commits/{commit}/revert"),
+    "ListObjects": data("GET", "/objects"),
+    "GetObject": data("GET", "/object", path="data/a.txt"),
+    "PutObject": data("PUT", "/object", path="data/new", session_id=Team.session),
+    "DeleteObject": data("DELETE", "/object", path="data/a.txt", session_id=Team.session),
+}
+EVERYTHING = "".join(f"{action}()\n" for action in ACTIONS)
+
+
+def test_every_action_is_here() -> None:
+    assert set(CALLS) | LATER == set(ACTIONS)
+    assert not set(CALLS) & LATER
+
+
+@pytest.fixture
+def team(shared_server: Server, connect: Connect, api: Api) -> Team:
+    return Team(shared_server, connect, api)
+
+
+@pytest.mark.parametrize("action", CALLS)
+def test_without_the_action(team: Team, action: str, refused: Callable[..., None]) -> None:
+    others = EVERYTHING.replace(f"{action}()\n", "")
+    callers = [team.user(), team.user(others), team.role(others), team.agent(""), team.agent(others)]
+    if action != "CreateAgent":
+        callers.append(team.agent(EVERYTHING, team.user(others)))
+    for caller in callers:
+        refused(CALLS[action](team, caller), 403, f"may not {action}(", code="missing_permission")
+    stranger = team.as_owner(team.server.create_user(f"user-{next(_numbers)}"))
+    refused(CALLS[action](team, stranger), 404)
+
+
+@pytest.mark.parametrize("make", [Team.user, Team.role, Team.agent], ids=["user", "role", "agent"])
+@pytest.mark.parametrize("action", CALLS)
+def test_with_nothing_but_the_action(team: Team, action: str, make: Callable[[Team, str], Api]) -> None:
+    answer = CALLS[action](team, make(team, f"{action}()"))
+    if action == "CreateAgent" and make is Team.agent:
+        assert "an agent cannot create agents" in answer.json["message"]
+    else:
+        assert answer.status < 400, answer
+
+
+def test_arguments_narrow_what_is_allowed(team: Team, refused: Callable[..., None]) -> None:
+    team.make("/repositories", {"name": "other"})
+    caller = team.user(
+        'ListRepositories(repository: "oth*")\nListObjects(repository: "data", path: "data/*")\n'
+        'GetObject(repository: "data", path: "data/a*")\n'
+    )
+    assert [each["name"] for each in caller.call("GET", f"{team.root}/repositories").results] == ["other"]
+    assert [each["name"] for each in caller.call("GET", "/repositories").results] == ["other"]
+    listing = f"{team.repo.root}/objects"
+    assert caller.call("GET", listing, {"prefix": "data/"}).paths == ["data/a.txt"]
+    refused(caller.call("GET", listing, {"prefix": "da"}), 403, 'ListObjects(repository: "data", path: "da")')
+    assert caller.call("GET", f"{team.repo.root}/object", {"path": "data/a.txt"}).status == 307
+    refused(caller.call("GET", f"{team.repo.root}/object", {"path": "data/b.txt"}), 403, "GetObject")
+
+
+def test_groups_in_groups_pass_policies_on_and_never_go_in_circles(team: Team, refused: Callable[..., None]) -> None:
+    outer, middle, inner = (team.make("/groups", {"name": name}) for name in ("outer", "middle", "inner"))
+    for holder, held in ((outer, middle), (middle, inner)):
+        team.make(f"/groups/{holder['id']}/members", {"subject_type": "group", "subject_id": held["id"]})
+    caller = team.user()
+    user = caller.call("GET", "/auth/me").json["user"]["id"]
+    team.make(f"/groups/{inner['id']}/members", {"subject_type": "user", "subject_id": user})
+    team.policy("ListGroups()", "group", outer["id"])
+    assert caller.call("GET", f"{team.root}/groups").status == 200
+    found = team.api.call("GET", f"{team.root}/effective-groups", {"user_id": user}).results
+    assert [(each["group_name"], each["source"], each["source_name"]) for each in found] == [
+        ("inner", "direct", ""),
+        ("middle", "group", "inner"),
+        ("outer", "group", "middle"),
+    ]
+    members = f"{team.root}/groups/{inner['id']}/members"
+    for group in (outer, inner):
+        body = {"subject_type": "group", "subject_id": group["id"]}
+        refused(team.api.call("POST", members, None, body), 409, code="circular_membership")
+
+
+def test_an_organization_keeps_an_administrator(team: Team, refused: Callable[..., None]) -> None:
+    refused(team.api.call("DELETE", f"{team.root}/members/{team.me}"), 409, code="last_administrator")
+    (mine,) = team.api.call("GET", f"{team.root}/attachments").results
+    principal = {"principal_type": "user", "principal_id": team.me}
+    place = f"{team.root}/policies/{mine['policy_id']}/attachments"
+    refused(team.api.call("DELETE", place, principal), 409, code="last_administrator")
+    assert team.api.call("GET", f"{team.root}/members").status == 200
+
+
+def test_an_agent_whose_creator_left_may_do_nothing(team: Team, refused: Callable[..., None]) -> None:
+    creator = team.user("CreateAgent()\nListGroups()")
+    agent = team.agent("ListGroups()", creator)
+    assert agent.call("GET", f"{team.root}/groups").status == 200
+    user = creator.call("GET", "/auth/me").json["user"]["id"]
+    assert team.api.call("DELETE", f"{team.root}/members/{user}").status == 204
+    refused(agent.call("GET", f"{team.root}/groups"), 403, "ListGroups")
+
+
+def test_invitations(team: Team, refused: Callable[..., None]) -> None:
+    username = f"user-{next(_numbers)}"
+    guest = team.as_owner(team.server.create_user(username))
+    group = team.make("/groups", {"name": "guests"})
+    team.policy("ListGroups()", "group", group["id"])
+    made = team.make("/invitations", {"username": username, "group_ids": [group["id"]]})
+    refused(team.api.call("POST", f"{team.root}/invitations", None, {"username": username}), 409, "already")
+    (mine,) = guest.call("GET", "/invitations").results
+    assert mine["id"] == made["id"]
+    assert guest.call("POST", f"/invitations/{mine['id']}/accept").json == {"status": "accepted"}
+    assert guest.call("GET", f"{team.root}/groups").status == 200
+    refused(guest.call("POST", f"/invitations/{mine['id']}/accept"), 410, "accepted")
+    refused(team.api.call("DELETE", f"{team.root}/invitations/{mine['id']}"), 409, "accepted")
+
+
+def test_a_revoked_key_is_refused(team: Team, refused: Callable[..., None]) -> None:
+    role = team.make("/roles", {"name": "ci"})
+    key = team.make("/roles/ci/auth/keys", {"name": "k"})
+    caller = team.as_owner(key["token"])
+    assert caller.call("GET", "/auth/me").json["user"]["source"] == "role"
+    refused(caller.call("POST", "/auth/keys", None, {"name": "more"}), 403, "do not manage their own")
+    (listed,) = team.api.call("GET", f"{team.root}/roles/ci/auth/keys").results
+    assert (listed["user_id"], listed["token_hint"]) == (role["id"], key["token"][-4:])
+    assert team.api.call("DELETE", f"{team.root}/roles/ci/auth/keys/{key['id']}").status == 204
+    refused(caller.call("GET", "/auth/me"), 401, "revoked")
+
+
+def test_policies_say_what_is_wrong_in_them(team: Team, refused: Callable[..., None]) -> None:
+    text = "ListGroups()\n  GetObjects()\n"
+    answer = team.api.call("POST", f"{team.root}/policies:validate", None, {"policy_text": text})
+    (problem,) = answer.json["errors"]
+    assert (answer.json["valid"], problem["line"], problem["column"]) == (False, 2, 3)
+    body = {"name": "wrong", "policy_text": text}
+    refused(team.api.call("POST", f"{team.root}/policies", None, body), 400, "line 2, column 3", "GetObject")
+    built_in = team.api.call("GET", f"{team.root}/attachments").results[0]["policy_id"]
+    refused(team.api.call("DELETE", f"{team.root}/policies/{built_in}"), 400, "built in", code="built_in_policy")
+
+
+def test_a_generator_of_the_operator(connect: Connect, refused: Callable[..., None]) -> None:
+    def generate(prompt: str) -> str:
+        return {"good": "ListGroups()", "bad": "Nonsense"}[prompt]
+
+    with Server(policy_generator=generate) as server:
+        api = connect(server.endpoint_url, server.api_key)
+        place = api.new_repository().root.removesuffix("/repositories/data") + "/policies:generate"
+        assert api.call("POST", place, None, {"prompt": "good"}).json == {"policy_text": "ListGroups()"}
+        refused(api.call("POST", place, None, {"prompt": "bad"}), 502, "not valid")
+        refused(api.call("POST", place, None, {"prompt": "unheard of"}), 502, "failed: KeyError")
