@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 
 import tilde
-from specification.world import World, snippet
+from specification.world import Recorder, World, snippet
 from tilde.exceptions import NotFoundError
 from tilde.models import ListingEntry
-from tilde.plugins import Request, Response, Transport, hookimpl
-
-
-class Recorder:
-    """Notes the URLs of requests."""
-
-    def __init__(self) -> None:
-        self.urls: list[str] = []
-
-    @hookimpl(wrapper=True)
-    def tilde_send(self, request: Request, transport: Transport) -> Generator[None, Response, Response]:
-        self.urls.append(request.url)
-        return (yield)
 
 
 @snippet("014")

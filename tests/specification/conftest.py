@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from specification.world import Case, World, close_default_client
 from support import INSTALLED_TRANSPORTS
 from tilde import Client
 from tilde.exceptions import NotFoundError
+from tilde.models import Organization, Repository
 from tilde_local import Server
+
+# So that their asserts say what was there instead.
+pytest.register_assert_rewrite(*(f"specification.{file.stem}" for file in Path(__file__).parent.glob("*_cases.py")))
+
+
+_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +59,34 @@ def world(
     client.organizations.create("my-team").repositories.create("my-data")
     yield World(case, server, client, tmp_path, no_settings, monkeypatch)
     close_default_client()
+
+
+@pytest.fixture
+def organization(client: Client) -> Organization:
+    """A fresh one."""
+    return client.organizations.create(f"promise-{next(_numbers)}")
+
+
+@pytest.fixture
+def repo(organization: Organization) -> Repository:
+    return organization.repositories.create("data")
+
+
+@pytest.fixture
+def user_id(client: Client) -> str:
+    """That of the caller."""
+    return client.whoami().user.id
+
+
+@pytest.fixture
+def connect(server: Server) -> Iterator[Callable[..., Client]]:
+    """Makes clients of the server with plugins, and with another API key if that is given."""
+    opened: list[Client] = []
+
+    def make(*plugins: object, api_key: str = server.api_key) -> Client:
+        opened.append(Client(api_key, endpoint_url=server.endpoint_url, plugins=plugins))
+        return opened[-1]
+
+    yield make
+    for client in opened:
+        client.close()

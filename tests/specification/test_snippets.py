@@ -8,14 +8,28 @@ import pytest
 
 pytest.importorskip("tilde_local.server")
 
-from specification import collection_cases, commit_cases, configuration_cases, object_cases, session_cases
+from specification import (
+    collection_cases,
+    commit_cases,
+    configuration_cases,
+    object_cases,
+    people_cases,
+    session_cases,
+)
 from specification.world import CASES, SNIPPETS, Case, World
 
 pytestmark = pytest.mark.skipif(
     not SNIPPETS.is_dir(), reason=f"the specification's snippets are not beside this checkout ({SNIPPETS})"
 )
 
-MODULES = (collection_cases, commit_cases, configuration_cases, object_cases, session_cases)
+MODULES = (
+    collection_cases,
+    commit_cases,
+    configuration_cases,
+    object_cases,
+    people_cases,
+    session_cases,
+)
 SECTIONS = {
     "Configuration",
     "Pagination",
@@ -24,6 +38,11 @@ SECTIONS = {
     "Objects",
     "Commit Log & Diffs",
     "Organizations",
+    "Members",
+    "Groups",
+    "Policies",
+    "Roles",
+    "Agents",
     "Error Handling",
 }
 NOT_YET = {"Running inside a sandbox"}

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ import tilde
 import tilde_core.default_client
 from tilde import Client
 from tilde.models import Commit, Organization, Repository
+from tilde.plugins import Request, Response, Transport, hookimpl
 from tilde_local import Server
+from tilde_local.store import keys, users
 
-__all__ = ["CASES", "SNIPPETS", "Case", "Outcome", "World", "close_default_client", "snippet", "text_of"]
+__all__ = ["CASES", "SNIPPETS", "Case", "Outcome", "Recorder", "World", "close_default_client", "snippet", "text_of"]
 
 SNIPPETS = Path(__file__).parents[3] / "shared" / "spec" / "snippets"
 
@@ -52,6 +54,20 @@ def snippet(*numbers: str) -> Callable[[Callable[[World], None]], Callable[[Worl
 def text_of(number: str) -> str:
     (file,) = SNIPPETS.glob(f"{number}-*")
     return file.read_text(encoding="utf-8")
+
+
+class Recorder:
+    """A plugin that notes what is asked of the service: the name of the call, the URL."""
+
+    def __init__(self) -> None:
+        self.operations: list[str] = []
+        self.urls: list[str] = []
+
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request, transport: Transport) -> Generator[None, Response, Response]:
+        self.operations.append(request.operation)
+        self.urls.append(request.url)
+        return (yield)
 
 
 @dataclass
@@ -112,6 +128,13 @@ class World:
                 session.objects.put(path, content)
             session.commit(message)
         return self.latest
+
+    def user_key(self, username: str) -> str:
+        """An API key of a user, who is created if need be."""
+        services = self.server.services
+        with services.database.write() as db:
+            user = users.find_by_name(db, username) or users.create(db, username, services.now())
+            return keys.create(db, user.principal, "test", "", services.now())[0]
 
     def unset(self, *variables: str) -> None:
         for variable in variables:
