@@ -20,6 +20,7 @@ from tilde_core.transfer import limits
 from tilde_local.api.routes import MAX_BODY_BYTES
 from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
 from tilde_local.objects import MAX_METADATA_BYTES
+from tilde_local.policy.actions import ACTIONS
 from tilde_local.store.paths import MAX_PATH_BYTES
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -124,3 +125,11 @@ def test_figures_of_uploads() -> None:
     text = " ".join(GUIDE.split())
     assert f"From {limits.MULTIPART_THRESHOLD // 2**20} MiB on" in text
     assert f"parts of at least {limits.PART_SIZE // 2**20} MiB" in text
+
+
+def test_every_action_of_a_policy_is_in_the_table() -> None:
+    document = (ROOT / "docs/local-server.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]*) \| .* \|$", document.partition("\n### Actions\n")[2], re.MULTILINE)
+    documented = {name: tuple(arguments.split(", ")) if arguments else () for name, arguments in rows}
+    documented = {name: arguments for name, arguments in documented.items() if name in ACTIONS}
+    assert documented == {action.name: action.arguments for action in ACTIONS.values()}
