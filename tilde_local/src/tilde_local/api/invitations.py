@@ -106,7 +106,8 @@ def list_in_organization(call: Call) -> Response:
 def revoke(call: Call) -> Response:
     """DELETE /organizations/{organization}/invitations/{invitation_id}"""
     with call.services.database.write() as db:
-        invitations.revoke(db, call.organization(db, "RevokeInvitation"), call.params["invitation_id"])
+        organization = call.organization(db, "RevokeInvitation")
+        invitations.revoke(db, organization, call.params["invitation_id"], call.services.clock())
     return no_content()
 
 
@@ -136,5 +137,5 @@ def accept(call: Call) -> Response:
 def decline(call: Call) -> Response:
     """POST /invitations/{invitation_id}/decline"""
     with call.services.database.write() as db:
-        invitations.decline(db, _me(call, db), call.params["invitation_id"])
+        invitations.decline(db, _me(call, db), call.params["invitation_id"], call.services.clock())
     return json_response(InvitationStatus("declined"))

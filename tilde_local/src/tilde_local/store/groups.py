@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -138,13 +139,27 @@ def add_member(db: sqlite3.Connection, group: Group, subject: Principal, now: st
 def _refuse_circle(db: sqlite3.Connection, group: Group, subject: Principal) -> None:
     if subject.id == group.id:
         raise Conflict(f"the group {group.name!r} cannot be a member of itself", code="circular_membership")
-    for outer in effective(db, group.organization_id, "group", group.id):
-        if outer.id == subject.id:
-            way = f", through {outer.through!r}" if outer.through else ""
-            raise Conflict(
-                f"the group {group.name!r} is in {subject.name!r}{way}: it cannot hold it as well",
-                code="circular_membership",
-            )
+    way = _way_up(db, group, subject)
+    if way:
+        raise Conflict(
+            f"the group {group.name!r} cannot hold {subject.name!r}: it is in "
+            + ", which is in ".join(repr(name) for name in way),
+            code="circular_membership",
+        )
+
+
+def _way_up(db: sqlite3.Connection, group: Group, top: Principal) -> tuple[str, ...]:
+    """The names of the groups on the shortest way from `group` up to `top`; none if it is not in it."""
+    ways: dict[str, tuple[str, ...]] = {group.id: ()}
+    waiting = deque([group.id])
+    while waiting and top.id not in ways:
+        inner = waiting.popleft()
+        query = "SELECT id, name FROM group_members JOIN groups ON id = group_id WHERE subject_id = ? ORDER BY name"
+        for outer, name in db.execute(query, (inner,)):
+            if outer not in ways:
+                ways[outer] = (*ways[inner], name)
+                waiting.append(outer)
+    return ways.get(top.id, ())
 
 
 def remove_member(db: sqlite3.Connection, group: Group, subject_type: str, subject_id: str) -> None:

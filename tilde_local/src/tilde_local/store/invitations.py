@@ -38,6 +38,10 @@ class Invitation(NamedTuple):
     created_at: str
     expires_at: str
 
+    def status_at(self, now: datetime) -> str:
+        """What has become of it: a pending invitation expires without being touched."""
+        return "expired" if self.status == "pending" and self.expires_at <= stamp(now) else self.status
+
 
 class Invited(NamedTuple):
     """An invitation as who is invited sees it."""
@@ -129,8 +133,8 @@ def accept(db: sqlite3.Connection, user: User, invitation_id: str, now: datetime
     Raises NotFound, and Gone for an invitation that is not pending any more.
     """
     invitation = _find_mine(db, user, invitation_id)
-    if invitation.status != "pending" or invitation.expires_at <= stamp(now):
-        status = "expired" if invitation.status == "pending" else invitation.status
+    status = invitation.status_at(now)
+    if status != "pending":
         raise Gone(f"the invitation is not open any more: it is {status}", code="invitation_closed")
     _close(db, invitation, "accepted")
     db.execute("INSERT OR IGNORE INTO members VALUES (?, ?, ?)", (invitation.organization_id, user.id, stamp(now)))
@@ -151,15 +155,16 @@ def _give(db: sqlite3.Connection, invitation: Invitation, user: Principal, now: 
     )
 
 
-def decline(db: sqlite3.Connection, user: User, invitation_id: str) -> None:
+def decline(db: sqlite3.Connection, user: User, invitation_id: str, now: datetime) -> None:
     """Refuse to join. Raises NotFound, also for an invitation that is not pending any more."""
     invitation = _find_mine(db, user, invitation_id)
-    if invitation.status != "pending":
-        raise NotFound(f"the invitation is not open any more: it is {invitation.status}")
+    status = invitation.status_at(now)
+    if status != "pending":
+        raise NotFound(f"the invitation is not open any more: it is {status}")
     _close(db, invitation, "declined")
 
 
-def revoke(db: sqlite3.Connection, organization: Organization, invitation_id: str) -> None:
+def revoke(db: sqlite3.Connection, organization: Organization, invitation_id: str, now: datetime) -> None:
     """Take an invitation back. Raises NotFound, and Conflict if it is not pending any more."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM invitations i WHERE id = ? AND organization_id = ?", (invitation_id, organization.id)
@@ -167,8 +172,9 @@ def revoke(db: sqlite3.Connection, organization: Organization, invitation_id: st
     if row is None:
         raise NotFound(f"no invitation {invitation_id!r} in organization {organization.name!r}")
     invitation = Invitation(*row)
-    if invitation.status != "pending":
-        raise Conflict(f"the invitation of {invitation.email} is not pending any more: it is {invitation.status}")
+    status = invitation.status_at(now)
+    if status != "pending":
+        raise Conflict(f"the invitation of {invitation.email} is not pending any more: it is {status}")
     _close(db, invitation, "revoked")
 
 

@@ -47,7 +47,14 @@ def built_in_id(organization_id: str, name: str) -> str:
 
 
 def add_built_in(db: sqlite3.Connection, organization_id: str, owner_type: str, owner_id: str, now: str) -> None:
-    """Give an organization the built-in policies that it lacks. Their texts are not stored: they are the server's."""
+    """Give an organization the built-in policies that it lacks. Their texts are not stored: they are the server's.
+
+    A policy of its own that has one of their names gets its id behind it: it was there before that one was built in.
+    """
+    db.executemany(
+        "UPDATE policies SET name = name || ' ' || id WHERE organization_id = ? AND name = ? AND NOT is_builtin",
+        ((organization_id, name) for name in BUILT_IN),
+    )
     db.executemany(
         "INSERT OR IGNORE INTO policies VALUES (?, ?, ?, '', '', 1, ?, ?, ?, ?)",
         (
