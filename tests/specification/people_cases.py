@@ -1,4 +1,4 @@
-"""The page's sections "Members", "Groups", "Policies", "Roles" and "Agents"."""
+"""The page's sections "Members", "Groups", "Policies", "Roles" and "Agents", and those on secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import tilde
 from specification.world import Recorder, World, snippet
 from tilde import Client
-from tilde.exceptions import AuthenticationError, ForbiddenError
+from tilde.exceptions import AuthenticationError, ForbiddenError, NotFoundError
 from tilde.models import Agent, CreatedAPIKey, Group, Policy, Role
 
 
@@ -125,3 +125,19 @@ def keys_of_an_agent(world: World) -> None:
     old = agent.api_keys.create("old")
     outcome = world.run(org=tilde.organizations.get("my-team"), key_id=old.id)
     check_keys(world, agent, "tak-", outcome.lines, outcome.names["created"], old)
+
+
+@snippet("068")
+def secrets_of_a_repository(world: World) -> None:
+    outcome = world.run(tilde=tilde)
+    assert outcome.lines == ["sk-abc123...", f"API_KEY {outcome.names['entry'].created_at}"]
+    with pytest.raises(NotFoundError):
+        world.repository.secrets.get("API_KEY")
+
+
+@snippet("069")
+def secrets_of_an_agent(world: World) -> None:
+    agent = world.organization.agents.create("data-pipeline")
+    outcome = world.run(tilde=tilde)
+    assert outcome.lines == ["sk-abc123...", f"OPENAI_KEY {outcome.names['entry'].created_at}"]
+    assert list(agent.secrets.list()) == []

@@ -43,6 +43,8 @@ SECTIONS = {
     "Policies",
     "Roles",
     "Agents",
+    "Repository Secrets",
+    "Agent Secrets",
     "Error Handling",
 }
 NOT_YET = {"Running inside a sandbox"}

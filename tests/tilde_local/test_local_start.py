@@ -146,5 +146,5 @@ def test_other_users_can_read_nothing(tmp_path: Path) -> None:
             modes = {path.name: path.stat().st_mode & 0o777 for path in given.iterdir()}
     finally:
         os.umask(previous)
-    files = dict.fromkeys(("tilde.db", "tilde.db-wal", "tilde.db-shm", "secret.key", "lock"), 0o600)
+    files = dict.fromkeys(("tilde.db", "tilde.db-wal", "tilde.db-shm", "encryption.key", "secret.key", "lock"), 0o600)
     assert modes == {**files, "blobs": 0o700, "tmp": 0o700}

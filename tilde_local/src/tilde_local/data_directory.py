@@ -4,6 +4,7 @@ tilde.db      SQLite: accounts, repositories, commits, who stages what
 blobs/        object bytes by SHA-256
 tmp/          uploads under way
 secret.key    the HMAC secret of presigned URLs, mode 0600
+encryption.key  what stored secrets are encrypted with, mode 0600
 lock          held while a server runs
 """
 
@@ -68,7 +69,23 @@ class DataDirectory:
 
         Raises DataDirectoryError if it is too short to keep anyone from forging URLs.
         """
-        place = self.path / "secret.key"
+        return self._key(
+            "secret.key",
+            "remove it and start again; a new secret is made then, and presigned URLs from before are refused",
+        )
+
+    def encryption_key(self) -> bytes:
+        """The key that stored secrets are encrypted with: made on first use, the same ever after.
+
+        Raises DataDirectoryError if it is damaged.
+        """
+        return self._key(
+            "encryption.key",
+            "put it back from a backup; without it the stored secrets cannot be read, so that removing it loses them",
+        )
+
+    def _key(self, name: str, way_out: str) -> bytes:
+        place = self.path / name
         if not place.exists():
             fresh = self.path / "tmp" / secrets.token_hex(16)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -78,11 +95,8 @@ class DataDirectory:
             fresh.replace(place)
             sync_directory(self.path)
         secret = place.read_bytes()
-        if len(secret) < _SECRET_BYTES:
-            raise DataDirectoryError(
-                f"{place} has {len(secret)} bytes instead of {_SECRET_BYTES}: remove it and start again;"
-                " a new secret is made then, and presigned URLs from before are refused"
-            )
+        if len(secret) != _SECRET_BYTES:
+            raise DataDirectoryError(f"{place} has {len(secret)} bytes instead of {_SECRET_BYTES}: {way_out}")
         return secret
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from tilde_local.clock import Clock, utc_now
 from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
+from tilde_local.encryption import Encryption
 from tilde_local.policy.generate import generate
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
@@ -139,9 +140,8 @@ class _Opened:
                 stack.callback(directory.close)
                 database = Database(directory.database)
                 stack.callback(database.close)
-                self.services = Services(
-                    database, directory.blobs, Signer(directory.secret(), clock), clock, policy_generator
-                )
+                signer, encryption = Signer(directory.secret(), clock), Encryption(directory.encryption_key())
+                self.services = Services(database, directory.blobs, signer, encryption, clock, policy_generator)
                 cleanup.remove_abandoned(database, directory.blobs, clock())
                 with database.write() as db:
                     policies.add_missing_built_in(db, self.services.now())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tilde_local.blobs import Blobs
 from tilde_local.clock import Clock, stamp
 from tilde_local.database import Database
+from tilde_local.encryption import Encryption
 from tilde_local.signing import Signer
 
 __all__ = ["Services"]
@@ -19,6 +20,7 @@ class Services(NamedTuple):
     database: Database
     blobs: Blobs
     signer: Signer
+    encryption: Encryption
     clock: Clock
     policy_generator: Callable[[str], str]
 

@@ -23,6 +23,7 @@ from tilde_local.api import (
     policies,
     repositories,
     roles,
+    secrets,
     sessions,
     uploads,
 )
@@ -104,12 +105,20 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
         "POST": keys.create_of_agent,
     },
     "/organizations/{organization}/agents/{agent_name}/auth/keys/{key_id}": {"DELETE": keys.revoke_of_agent},
+    "/organizations/{organization}/agents/{agent_name}/secrets": {"GET": secrets.list_of_agent},
+    "/organizations/{organization}/agents/{agent_name}/secrets/{secret_key}": {
+        "GET": secrets.get_of_agent,
+        "PUT": secrets.put_of_agent,
+        "DELETE": secrets.delete_of_agent,
+    },
     "/organizations/{organization}/repositories": {
         "GET": repositories.list_in_organization,
         "POST": repositories.create,
     },
     "/repositories": {"GET": repositories.list_all},
     _REPOSITORY: {"GET": repositories.get, "PUT": repositories.update, "DELETE": repositories.delete},
+    f"{_REPOSITORY}/secrets": {"GET": secrets.list_all},
+    f"{_REPOSITORY}/secrets/{{secret_key}}": {"GET": secrets.get, "PUT": secrets.put, "DELETE": secrets.delete},
     f"{_REPOSITORY}/sessions": {"POST": sessions.create},
     f"{_REPOSITORY}/sessions/{{session_id}}": {"POST": sessions.commit, "DELETE": sessions.rollback},
     f"{_REPOSITORY}/sessions/{{session_id}}/approve": {"HEAD": sessions.check_approval},
