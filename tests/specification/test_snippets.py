@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("tilde_local.server")
 
 from specification import (
+    approval_cases,
     collection_cases,
     commit_cases,
     configuration_cases,
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 MODULES = (
+    approval_cases,
     collection_cases,
     commit_cases,
     configuration_cases,
@@ -43,6 +45,7 @@ SECTIONS = {
     "Policies",
     "Roles",
     "Agents",
+    "Agent Approval Workflow",
     "Repository Secrets",
     "Agent Secrets",
     "Error Handling",

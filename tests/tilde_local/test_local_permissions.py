@@ -19,7 +19,7 @@ Acts = Callable[["Team", "Api"], "Answer"]
 
 # These actions have no route yet.
 LATER = {
-    *("ApproveSession", "CreateConnector", "ListConnectors", "GetConnector", "DeleteConnector", "TestConnector"),
+    *("CreateConnector", "ListConnectors", "GetConnector", "DeleteConnector", "TestConnector"),
     *("AttachConnector", "ListRepositoryConnectors", "DetachConnector", "StartImport", "GetImport"),
 }
 _numbers = itertools.count()
@@ -75,6 +75,15 @@ class Team:
 
     def session(self) -> str:
         return self.repo.session()
+
+    def pending(self) -> str:
+        """A session that an agent has submitted, where agents have to wait for approval."""
+        self.server.require_approval(self.repo.root.replace("/organizations/", "").replace("/repositories", ""))
+        session = self.staged()
+        agent = self.repo.api.repository(self.repo.root)
+        agent.api = self.agent("CommitSession()")
+        assert agent.try_commit(session).status == 202
+        return session
 
     def staged(self) -> str:
         session = self.session()
@@ -255,6 +264,7 @@ CALLS: dict[str, Acts] = {
     "CreateSession": data("POST", "/sessions"),
     "CommitSession": in_session("POST", {"message": "m"}),
     "RollbackSession": in_session("DELETE"),
+    "ApproveSession": lambda team, caller: caller.call("GET", f"{team.repo.root}/sessions/{team.pending()}/approve"),
     "LogCommits": data("GET", "/log"),
     "DiffCommits": lambda team, caller: caller.call("GET", f"{team.repo.root}/diff", {"right": team.commit}),
     "RevertCommit": data("POST", "/commits/{commit}/revert"),

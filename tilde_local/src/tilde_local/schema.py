@@ -113,11 +113,11 @@ CREATE UNIQUE INDEX repository_names ON repositories (organization_id, name) WHE
 """
 
 REVIEWS_TABLE = """
--- What waits for a review, and what became of it. `decision` is NULL, 'approved' or 'rolled_back'.
+-- What was submitted for a review. What became of it is the state of the session.
 CREATE TABLE reviews (
     session INTEGER PRIMARY KEY REFERENCES sessions (key), message TEXT NOT NULL, metadata TEXT NOT NULL,
     submitted_by_type TEXT NOT NULL, submitted_by TEXT NOT NULL, submitted_by_name TEXT NOT NULL,
-    submitted_at TEXT NOT NULL, decision TEXT, reviewed_by TEXT, reviewed_at TEXT
+    submitted_at TEXT NOT NULL, reviewed_by TEXT, reviewed_at TEXT
 );
 """
 

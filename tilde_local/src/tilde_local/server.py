@@ -17,7 +17,7 @@ from tilde_local.policy.generate import generate
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
-from tilde_local.store import cleanup, keys, policies, users
+from tilde_local.store import cleanup, keys, organizations, policies, repositories, users
 
 __all__ = ["Server"]
 
@@ -82,6 +82,18 @@ class Server:
         services = self._require_services()
         with services.database.write() as db:
             return keys.create(db, users.create(db, username, services.now()).principal, "first", "", services.now())[0]
+
+    def require_approval(self, repository: str, required: bool = True) -> None:
+        """Let commits of agents to "organization/repository" wait for a review, or no longer.
+
+        Raises NotFound, and ValueError for a name that is none.
+        """
+        organization, slash, name = repository.partition("/")
+        if not slash:
+            raise ValueError(f'expected "organization/repository", got {repository!r}')
+        with self._require_services().database.write() as db:
+            found = repositories.find(db, organizations.find_any(db, organization), name)
+            repositories.require_approval(db, found, required)
 
     def start(self) -> Server:
         """Open the data, bind the port and serve. Returns once requests are answered.

@@ -23,7 +23,7 @@ from tilde_local.api.endpoint import (
 from tilde_local.api.entries import ListingJson, render_difference
 from tilde_local.errors import BadRequest
 from tilde_local.policy.grants import Below
-from tilde_local.store import commits, committing, diffs, sessions
+from tilde_local.store import commits, committing, diffs, reviews, sessions
 from tilde_local.store.paths import check_path
 from tilde_local.store.records import Commit, Repository
 
@@ -86,6 +86,7 @@ def revert(call: Call) -> Response:
     body = call.json(RevertCommit) if call.body else RevertCommit()
     with call.services.database.write() as db:
         repository = call.repository(db, "RevertCommit")
+        reviews.refuse_unreviewed(repository, call.caller)
         target = commits.require(db, repository, call.params["commit_id"], call.services.clock())
         message = body.message or f'Revert "{target.message}"'
         commit_id = committing.revert(db, repository, target, call.caller, message, body.metadata, call.services.now())

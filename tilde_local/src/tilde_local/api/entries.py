@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
+from starlette.responses import Response
 
-from tilde_local.api.call import Call
+from tilde_local.api.call import Call, page_of
 from tilde_local.api.endpoint import Time, Uuid
 from tilde_local.errors import BadRequest
 from tilde_local.objects import unquoted
 from tilde_local.store import commits, sessions
 from tilde_local.store.diffs import Difference
-from tilde_local.store.listing import Listed
-from tilde_local.store.records import Entry, Repository, View
+from tilde_local.store.listing import Listed, start_of
+from tilde_local.store.paths import prefix_end
+from tilde_local.store.records import Entry, Repository, Session, View
 
-__all__ = ["ListingJson", "RecordJson", "render_difference", "render_listed", "render_record", "view_of"]
+__all__ = ["ListingJson", "RecordJson", "changes_page", "render_difference", "render_listed", "view_of"]
 
 _ABSENT = msgspec.UNSET
 EntryType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["object", "prefix"]})]
@@ -73,9 +76,18 @@ def _raw(text: str) -> msgspec.Raw | msgspec.UnsetType:
     return msgspec.Raw(text.encode()) if text else _ABSENT
 
 
-def render_record(change: tuple[str, Entry | None]) -> RecordJson:
+def _render_record(change: tuple[str, Entry | None]) -> RecordJson:
     """A staged change as an EntryRecord."""
     return RecordJson(change[0], _render(change[1]))
+
+
+def changes_page(call: Call, find: Callable[[sqlite3.Connection], Session]) -> Response:
+    """A page of what a session staged, by the parameters `prefix`, `after` and `amount`; a removal has no `entry`."""
+    amount, prefix = call.query.amount(), call.query.text("prefix")
+    low = start_of(prefix, call.query.text("after"), "")
+    with call.services.database.read() as db:
+        found = list(sessions.staged(db, find(db), low, prefix_end(prefix), amount + 1))
+    return page_of(found, amount, _render_record, lambda change: change[0])
 
 
 def render_listed(listed: Listed) -> ListingJson:

@@ -45,7 +45,7 @@ class DeleteObjects(msgspec.Struct, forbid_unknown_fields=True):
 def session_of(call: Call, db: sqlite3.Connection, action: str, *paths: str) -> tuple[Repository, Session]:
     """The open session that the query names, with its repository, if the caller may do `action` to all `paths`."""
     repository = call.repository_for(db, action, ({"path": path} for path in paths))
-    return repository, sessions.find(db, repository, call.query.required("session_id"))
+    return repository, sessions.find_open(db, repository, call.query.required("session_id"))
 
 
 def _require(db: sqlite3.Connection, view: View, path: str) -> Entry:
@@ -103,7 +103,7 @@ def head(call: Call) -> Response:
     return Response(headers=entry_headers(entry, committed))
 
 
-@endpoint("deleteObject", {204: None}, query=(SESSION, OBJECT_PATH), errors=(400, 403, 404))
+@endpoint("deleteObject", {204: None}, query=(SESSION, OBJECT_PATH), errors=(400, 403, 404, 409))
 def delete(call: Call) -> Response:
     """DELETE /object: fine also if there is nothing to delete."""
     path = check_path(call.query.required("path"))
@@ -113,7 +113,7 @@ def delete(call: Call) -> Response:
     return no_content()
 
 
-@endpoint("deleteObjects", {200: Deleted}, query=(SESSION,), body=DeleteObjects, errors=(400, 403, 404))
+@endpoint("deleteObjects", {200: Deleted}, query=(SESSION,), body=DeleteObjects, errors=(400, 403, 404, 409))
 def delete_many(call: Call) -> Response:
     """POST /objects/delete: `deleted` counts the distinct paths, so that a repeated call answers the same."""
     paths = call.json(DeleteObjects).paths
@@ -134,7 +134,7 @@ def delete_many(call: Call) -> Response:
         Parameter("source_path", "what to copy", required=True),
         Parameter("destination_path", "where to", required=True),
     ),
-    errors=(400, 403, 404),
+    errors=(400, 403, 404, 409),
 )
 def copy(call: Call) -> Response:
     """POST /object/copy: the copy names the same bytes."""

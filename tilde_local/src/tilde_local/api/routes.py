@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from tilde_local.api import (
     accounts,
     agents,
+    approvals,
     attachments,
     commits,
     groups,
@@ -121,7 +122,11 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     f"{_REPOSITORY}/secrets/{{secret_key}}": {"GET": secrets.get, "PUT": secrets.put, "DELETE": secrets.delete},
     f"{_REPOSITORY}/sessions": {"POST": sessions.create},
     f"{_REPOSITORY}/sessions/{{session_id}}": {"POST": sessions.commit, "DELETE": sessions.rollback},
-    f"{_REPOSITORY}/sessions/{{session_id}}/approve": {"HEAD": sessions.check_approval},
+    f"{_REPOSITORY}/sessions/{{session_id}}/approve": {
+        "HEAD": approvals.check,
+        "GET": approvals.list_changes,
+        "POST": approvals.approve,
+    },
     f"{_REPOSITORY}/changes": {"GET": sessions.list_changes},
     f"{_REPOSITORY}/commits/{{commit_id}}": {"GET": commits.get},
     f"{_REPOSITORY}/commits/{{commit_id}}/revert": {"POST": commits.revert},

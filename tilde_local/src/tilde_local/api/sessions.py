@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 from starlette.responses import Response
 
-from tilde_local.api.call import Call, json_response, no_content, page_of
+from tilde_local.api.approvals import ApprovalRequired, CommitSession, CommittedSession, commit_text
+from tilde_local.api.call import Call, json_response, no_content
 from tilde_local.api.endpoint import AFTER, AMOUNT, PREFIX, SESSION, Page, Uuid, endpoint
-from tilde_local.api.entries import RecordJson, render_record
-from tilde_local.errors import BadRequest, NotFound
+from tilde_local.api.entries import RecordJson, changes_page
 from tilde_local.policy.grants import Below
-from tilde_local.store import committing, sessions
-from tilde_local.store.listing import start_of
-from tilde_local.store.paths import prefix_end
+from tilde_local.store import committing, reviews, sessions
+from tilde_local.store.records import Session
 
-__all__ = ["check_approval", "commit", "create", "list_changes", "rollback"]
-
-
-class CommitSession(msgspec.Struct):
-    """The body of POST /sessions/{session_id}."""
-
-    message: str
-    metadata: dict[str, str] = {}
+__all__ = ["commit", "create", "list_changes", "rollback"]
 
 
 class OpenedSession(msgspec.Struct):
     """The answer to opening a session."""
 
     session_id: Uuid
-
-
-class CommittedSession(msgspec.Struct):
-    """The answer to a commit."""
-
-    commit_id: str
 
 
 @endpoint("createSession", {201: OpenedSession}, errors=(403, 404))
@@ -44,18 +32,22 @@ def create(call: Call) -> Response:
     return json_response(OpenedSession(session.id), 201)
 
 
-@endpoint("commitSession", {200: CommittedSession}, body=CommitSession, errors=(400, 403, 404, 409))
+@endpoint(
+    "commitSession",
+    {200: CommittedSession, 202: ApprovalRequired},
+    body=CommitSession,
+    errors=(400, 403, 404, 409),
+)
 def commit(call: Call) -> Response:
-    """POST /sessions/{session_id}: durable when it answers."""
-    body = call.json(CommitSession)
-    if not body.message.strip():
-        raise BadRequest("message: cannot be empty")
+    """POST /sessions/{session_id}: durable when it answers; 202 if it waits for approval now."""
+    body, now = commit_text(call), call.services.now()
     with call.services.database.write() as db:
         repository = call.repository(db, "CommitSession")
         session = sessions.find(db, repository, call.params["session_id"])
-        commit_id = committing.commit(
-            db, repository, session, call.caller, body.message, body.metadata, call.services.now()
-        )
+        if session.state == "pending" or reviews.is_required(repository, call.caller):
+            reviews.submit(db, repository, session, call.caller, body.message, body.metadata, now)
+            return json_response(ApprovalRequired.of(call), 202)
+        commit_id = committing.commit(db, repository, session, call.caller, body.message, body.metadata, now)
     return json_response(CommittedSession(commit_id))
 
 
@@ -68,24 +60,14 @@ def rollback(call: Call) -> Response:
     return no_content()
 
 
-@endpoint("headSessionApproval", {200: None}, errors=(403, 404))
-def check_approval(call: Call) -> Response:
-    """HEAD /sessions/{session_id}/approve: this server never asks for approval, so nothing is ever pending."""
-    with call.services.database.read() as db:
-        call.repository(db, "CommitSession")
-    raise NotFound(f"session {call.params['session_id']!r} is not pending approval")
-
-
 @endpoint(
     "listUncommittedChanges", {200: Page[RecordJson]}, query=(SESSION, PREFIX, AFTER, AMOUNT), errors=(400, 403, 404)
 )
 def list_changes(call: Call) -> Response:
-    """GET /changes: what the session staged; a removal has no `entry`."""
-    amount, prefix = call.query.amount(), call.query.text("prefix")
-    low = start_of(prefix, call.query.text("after"), "")
-    with call.services.database.read() as db:
-        session = sessions.find(
-            db, call.repository(db, "ListObjects", path=Below(prefix)), call.query.required("session_id")
-        )
-        found = list(sessions.staged(db, session, low, prefix_end(prefix), amount + 1))
-    return page_of(found, amount, render_record, lambda change: change[0])
+    """GET /changes: what the session staged."""
+    prefix, session_id = call.query.text("prefix"), call.query.required("session_id")
+
+    def find(db: sqlite3.Connection) -> Session:
+        return sessions.find(db, call.repository(db, "ListObjects", path=Below(prefix)), session_id)
+
+    return changes_page(call, find)

@@ -78,7 +78,7 @@ _UPLOAD = (
     Parameter("upload_id", "the multipart upload", required=True),
     Parameter("upload_token", "its token", required=True),
 )
-_ERRORS = (400, 403, 404)
+_ERRORS = (400, 403, 404, 409)
 
 
 def _target(call: Call) -> dict[str, str]:
@@ -180,7 +180,7 @@ def complete_multipart(call: Call) -> Response:
     return json_response(Uploaded(target["path"], unquoted(etag)), 201)
 
 
-@endpoint("abortMultipartUpload", {204: None}, query=(SESSION, OBJECT_PATH, *_UPLOAD), errors=_ERRORS)
+@endpoint("abortMultipartUpload", {204: None}, query=(SESSION, OBJECT_PATH, *_UPLOAD), errors=(400, 403, 404))
 def abort_multipart(call: Call) -> Response:
     """DELETE /object/multipart: fine also if the upload is over."""
     upload_id = call.query.required("upload_id")

@@ -13,7 +13,7 @@ from tilde_local.schema import COMMIT_COLUMNS, ENTRY_COLUMNS
 from tilde_local.store import entries, sessions
 from tilde_local.store.records import Commit, Principal, Repository, Session, View
 
-__all__ = ["commit", "revert"]
+__all__ = ["check", "commit", "revert"]
 
 _NAMED_PATHS = 10
 _BATCH = 1000
@@ -28,11 +28,13 @@ def commit(
     metadata: Mapping[str, str],
     now: str,
 ) -> str:
-    """Commit the session and close it; the id of the new commit.
+    """Commit the session and close it; the id of the new commit. Raises what `check` does: it then stays as it was."""
+    check(db, session)
+    return _record(db, repository, session, author, message, metadata, now)
 
-    Raises BadRequest if nothing is staged, Conflict if a staged path has changed since the session was opened: the
-    session then stays as it was.
-    """
+
+def check(db: sqlite3.Connection, session: Session) -> None:
+    """Raise BadRequest if nothing is staged, Conflict if a staged path has changed since the session was opened."""
     if not _has_changes(db, session):
         raise BadRequest(f"session {session.id} has no staged changes to commit", code="no_changes")
     if paths := _conflicts(db, session):
@@ -40,7 +42,6 @@ def commit(
             f"{_name(paths)} changed in another commit since this session was opened:"
             " roll back and start again from the newest commit"
         )
-    return _record(db, repository, session, author, message, metadata, now)
 
 
 def revert(

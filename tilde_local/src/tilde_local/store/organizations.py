@@ -10,7 +10,7 @@ from tilde_local.errors import BadRequest, Conflict, NotFound
 from tilde_local.store import attachments, members, policies
 from tilde_local.store.records import Organization, Principal
 
-__all__ = ["availability", "create", "delete", "find", "list_of"]
+__all__ = ["availability", "create", "delete", "find", "find_any", "list_of"]
 
 _COLUMNS = "organizations.id, name, display_name, organizations.created_at"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -65,6 +65,14 @@ def find(db: sqlite3.Connection, name: str, caller: Principal) -> Organization:
     ).fetchone()
     if row is None:
         raise NotFound(f"no organization {name!r}, or you are not a member of it")
+    return Organization(*row)
+
+
+def find_any(db: sqlite3.Connection, name: str) -> Organization:
+    """The organization, for the server's own use: whoever belongs to it. Raises NotFound."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM organizations WHERE name = ? AND deleted_at IS NULL", (name,)).fetchone()
+    if row is None:
+        raise NotFound(f"no organization {name!r}")
     return Organization(*row)
 
 

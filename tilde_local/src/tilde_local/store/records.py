@@ -14,6 +14,7 @@ __all__ = [
     "Policy",
     "Principal",
     "Repository",
+    "Review",
     "Role",
     "Session",
     "User",
@@ -156,12 +157,26 @@ class Repository(NamedTuple):
 
 
 class Session(NamedTuple):
-    """An open session. `base` is the number of the commit it sees below its own changes."""
+    """A session that is not over. `base` is the number of the commit it sees below its own changes.
+
+    `state` is `open`, or `pending`: submitted, and not reviewed yet.
+    """
 
     key: int
     id: str
     repository: int
     base: int
+    state: str
+
+
+class Review(NamedTuple):
+    """A session that waits for a review, with the text of the commit that it would be."""
+
+    session: Session
+    author: Principal
+    message: str
+    metadata: dict[str, str]
+    submitted_at: str
 
 
 class Commit(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tilde_local.errors import BadRequest, Conflict, NotFound
 from tilde_local.store.records import Organization, Principal, Repository
 
-__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "list_in", "update"]
+__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "list_in", "require_approval", "update"]
 
 DEFAULT_RETENTION_DAYS = 14
 MAX_RETENTION_DAYS = 36_500
@@ -84,6 +84,11 @@ def update(db: sqlite3.Connection, repository: Repository, description: str, ret
         (description, retention_days, repository.key),
     )
     return repository._replace(description=description, retention_days=retention_days)
+
+
+def require_approval(db: sqlite3.Connection, repository: Repository, required: bool) -> None:
+    """From now on, let commits of agents wait for a review, or no longer. What waits already goes on waiting."""
+    db.execute("UPDATE repositories SET requires_approval = ? WHERE key = ?", (required, repository.key))
 
 
 def delete(db: sqlite3.Connection, repository: Repository, now: str) -> None:

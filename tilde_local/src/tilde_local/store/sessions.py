@@ -6,13 +6,13 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
-from tilde_local.errors import NotFound
+from tilde_local.errors import Conflict, NotFound
 from tilde_local.schema import ENTRY_COLUMNS
 from tilde_local.store import entries
 from tilde_local.store.paths import Bound
 from tilde_local.store.records import Entry, Principal, Repository, Session, View
 
-__all__ = ["close", "create", "find", "stage", "stage_deletes", "staged", "view_of"]
+__all__ = ["close", "create", "find", "find_open", "stage", "stage_deletes", "staged", "view_of"]
 
 
 def create(db: sqlite3.Connection, repository: Repository, creator: Principal, now: str) -> Session:
@@ -24,11 +24,11 @@ def create(db: sqlite3.Connection, repository: Repository, creator: Principal, n
         (session_id, repository.key, repository.head, creator.type, creator.id, now),
     ).lastrowid
     assert key is not None
-    return Session(key, session_id, repository.key, repository.head)
+    return Session(key, session_id, repository.key, repository.head, "open")
 
 
 def find(db: sqlite3.Connection, repository: Repository, session_id: str) -> Session:
-    """The open session. Raises NotFound if it is of another repository, or over; the message says which."""
+    """The session. Raises NotFound if it is of another repository, or over; the message says which."""
     row = db.execute(
         "SELECT key, id, repository, base, state, commit_id FROM sessions WHERE id = ? AND repository = ?",
         (session_id, repository.key),
@@ -38,9 +38,19 @@ def find(db: sqlite3.Connection, repository: Repository, session_id: str) -> Ses
     state, commit_id = row[4:]
     if state == "committed":
         raise NotFound(f"session {session_id} is over: it was committed as {commit_id}")
-    if state != "open":
+    if state == "rolled_back":
         raise NotFound(f"session {session_id} is over: it was rolled back")
-    return Session(*row[:4])
+    return Session(*row[:5])
+
+
+def find_open(db: sqlite3.Connection, repository: Repository, session_id: str) -> Session:
+    """The session, to stage something in it. Raises NotFound, and Conflict if it waits for approval."""
+    session = find(db, repository, session_id)
+    if session.state != "open":
+        raise Conflict(
+            f"session {session_id} waits for approval: nothing can be staged in it any more", code="approval_pending"
+        )
+    return session
 
 
 def view_of(session: Session, repository: Repository) -> View:
