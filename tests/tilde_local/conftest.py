@@ -16,6 +16,9 @@ import pytest
 from tilde_local import Server
 
 _numbers = itertools.count()
+_INLINE = (
+    "CreateSession()\nCommitSession()\nRollbackSession()\nPutObject()\nListObjects()\nGetObject()\nRevertCommit()\n"
+)
 
 
 class Answer:
@@ -174,6 +177,43 @@ class Repo:
         return self.api.store("GET", answer.headers["Location"], None, headers)
 
 
+class Gated:
+    """A repository that requires approval, its administrator and an agent."""
+
+    def __init__(self, server: Server, connect: Callable[[str, str], Api], api: Api) -> None:
+        self.server, self.connect = server, connect
+        self.owner = api.new_repository()
+        self.first = self.owner.commit({"old.txt": b"old"})
+        self.name = self.owner.root.replace("/organizations/", "").replace("/repositories", "")
+        self.organization = self.owner.root.removesuffix("/repositories/data")
+        server.require_approval(self.name)
+        self.agent = self.as_owner(self.make_agent("writer"))
+
+    def make_agent(self, name: str) -> str:
+        self.make("/agents", {"name": name, "inline_policy": _INLINE + "ApproveSession()\n"})
+        return str(self.make(f"/agents/{name}/auth/keys", {"name": "k"})["token"])
+
+    def make(self, path: str, body: dict[str, Any]) -> Any:
+        answer = self.owner.api.call("POST", self.organization + path, None, body)
+        assert answer.status == 201, answer
+        return answer.json
+
+    def as_owner(self, token: str) -> Repo:
+        return self.connect(self.server.endpoint_url, token).repository(self.owner.root)
+
+    def submit(self, path: str = "new.txt", **more: Any) -> str:
+        session = self.agent.session()
+        self.agent.put(session, path, b"new")
+        assert self.agent.try_commit(session, "add new", **more).status == 202
+        return session
+
+    def review(self, session: str, method: str = "GET", caller: Repo | None = None, **body: Any) -> Answer:
+        return (caller or self.owner).call(method, f"/sessions/{session}/approve", None, body or None)
+
+    def newest(self) -> Any:
+        return self.owner.get("/log").results[0]
+
+
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -244,3 +284,14 @@ def expect_error(answer: Answer, status: int, *words: str, code: str | None = No
 def refused() -> Callable[..., None]:
     """Asserts that an answer is an error of a status, with words in its message."""
     return expect_error
+
+
+@pytest.fixture
+def gate(connect: Callable[[str, str], Api]) -> Callable[[Server], Gated]:
+    """Makes a repository whose agents need approval, on a server."""
+    return lambda server: Gated(server, connect, connect(server.endpoint_url, server.api_key))
+
+
+@pytest.fixture
+def gated(shared_server: Server, gate: Callable[[Server], Gated]) -> Gated:
+    return gate(shared_server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,56 +12,11 @@ from tilde_local import Server
 from tilde_local.errors import NotFound
 
 if TYPE_CHECKING:
-    from tilde_local.conftest import Answer, Api, Repo
+    from tilde_local.conftest import Api, Gated
 
 Connect = Callable[[str, str], "Api"]
 
-INLINE = (
-    "CreateSession()\nCommitSession()\nRollbackSession()\nPutObject()\nListObjects()\nGetObject()\nRevertCommit()\n"
-)
 Refused = Callable[..., None]
-
-
-class Gated:
-    """A repository that requires approval, its administrator and an agent."""
-
-    def __init__(self, server: Server, connect: Connect, api: Api) -> None:
-        self.server, self.connect = server, connect
-        self.owner = api.new_repository()
-        self.first = self.owner.commit({"old.txt": b"old"})
-        self.name = self.owner.root.replace("/organizations/", "").replace("/repositories", "")
-        self.organization = self.owner.root.removesuffix("/repositories/data")
-        server.require_approval(self.name)
-        self.agent = self.as_owner(self.make_agent("writer"))
-
-    def make_agent(self, name: str) -> str:
-        self.make("/agents", {"name": name, "inline_policy": INLINE + "ApproveSession()\n"})
-        return str(self.make(f"/agents/{name}/auth/keys", {"name": "k"})["token"])
-
-    def make(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self.owner.api.call("POST", self.organization + path, None, body)
-        assert answer.status == 201, answer
-        return answer.json
-
-    def as_owner(self, token: str) -> Repo:
-        return self.connect(self.server.endpoint_url, token).repository(self.owner.root)
-
-    def submit(self, path: str = "new.txt", **more: Any) -> str:
-        session = self.agent.session()
-        self.agent.put(session, path, b"new")
-        assert self.agent.try_commit(session, "add new", **more).status == 202
-        return session
-
-    def review(self, session: str, method: str = "GET", caller: Repo | None = None, **body: Any) -> Answer:
-        return (caller or self.owner).call(method, f"/sessions/{session}/approve", None, body or None)
-
-    def newest(self) -> Any:
-        return self.owner.get("/log").results[0]
-
-
-@pytest.fixture
-def gated(shared_server: Server, connect: Connect, api: Api) -> Gated:
-    return Gated(shared_server, connect, api)
 
 
 def test_an_agent_is_told_where_its_commit_is_reviewed(gated: Gated) -> None:
@@ -169,9 +124,9 @@ def test_people_commit_without_review_and_agents_do_where_it_is_switched_off(gat
     assert gated.review(waiting, "POST", message="yes").status == 200
 
 
-def test_what_waits_survives_a_restart(tmp_path: Path, connect: Connect) -> None:
+def test_what_waits_survives_a_restart(tmp_path: Path, connect: Connect, gate: Callable[[Server], Gated]) -> None:
     with Server(tmp_path) as server:
-        gated = Gated(server, connect, connect(server.endpoint_url, server.api_key))
+        gated = gate(server)
         session, root = gated.submit(), gated.owner.root
     with Server(tmp_path) as server:
         owner = connect(server.endpoint_url, server.api_key).repository(root)

@@ -125,11 +125,11 @@ def test_sessions_of_other_repositories_are_not_found(api: Api, repo: Repo, refu
         refused(repo.call("DELETE", f"/sessions/{session}"), 404, session)
 
 
-def test_nothing_is_ever_pending_approval(repo: Repo) -> None:
+def test_an_open_session_waits_for_nobody(repo: Repo) -> None:
     session = repo.session()
     answer = repo.call("HEAD", f"/sessions/{session}/approve")
     assert (answer.status, answer.body) == (404, b"")
-    assert repo.call("GET", f"/sessions/{session}/approve").status == 405
+    assert repo.call("GET", f"/sessions/{session}/approve").status == 404
 
 
 def test_uncommitted_changes_are_listed_in_pages(repo: Repo) -> None:

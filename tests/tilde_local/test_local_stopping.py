@@ -66,7 +66,10 @@ def test_ctrl_c_during_an_upload(connect: Callable[[str, str], Api]) -> None:
         _, error = process.communicate(timeout=60)
         raw.close()
     assert process.returncode == 0
-    assert error.splitlines() == ["Serving; the data is temporary: use --data-dir to keep it. Press Ctrl-C to stop."]
+    assert error.splitlines() == [
+        "Serving; the data is temporary: use --data-dir to keep it. Press Ctrl-C to stop.",
+        f"Console: {url}/console (log in with the API key)",
+    ]
 
 
 def test_a_download_that_nobody_reads_is_dropped_in_the_end(

@@ -1,4 +1,4 @@
-"""The ASGI application: the API, the object store, and the guard in front of both."""
+"""The ASGI application: the API, the object store, the console, and the guard in front of all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tilde_local.api.routes import API_ROOT, ROUTES, ApiRoute
+from tilde_local.console.routes import CONSOLE, ConsoleRoute
 from tilde_local.errors import ApiError, error_response
 from tilde_local.guard import Guard, request_id_of
 from tilde_local.routing import SegmentRoute
@@ -20,6 +21,7 @@ __all__ = ["build_app"]
 def build_app(services: Services) -> Starlette:
     """The application over `services`; it opens and closes nothing."""
     routes = [SegmentRoute(API_ROOT + path, ApiRoute(services, methods)) for path, methods in ROUTES.items()]
+    routes += [SegmentRoute(path, ConsoleRoute(services, methods)) for path, methods in CONSOLE.items()]
     routes += [
         SegmentRoute("/store/uploads/{upload}", StoreRoute(services, "PUT", upload)),
         SegmentRoute("/store/uploads/{upload}/parts/{number}", StoreRoute(services, "PUT", upload_part)),

@@ -54,5 +54,6 @@ def serve(data_dir: Path | None, port: int) -> int:
         sys.stdout.flush()
         kept = f"in {data_dir.absolute()}" if data_dir else "temporary: use --data-dir to keep it"
         sys.stderr.write(f"Serving; the data is {kept}. Press Ctrl-C to stop.\n")
+        sys.stderr.write(f"Console: {server.console_url} (log in with the API key)\n")
         stopped.wait()
     return 0

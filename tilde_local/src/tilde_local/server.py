@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tilde_local.clock import Clock, utc_now
+from tilde_local.console.cookies import HOME
 from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
 from tilde_local.encryption import Encryption
@@ -60,6 +61,11 @@ class Server:
         """What `TILDE_ENDPOINT_URL` should be. Raises RuntimeError while the server is stopped."""
         self._require_services()
         return self._endpoint_url
+
+    @property
+    def console_url(self) -> str:
+        """Where people look at repositories and review commits. Raises RuntimeError while the server is stopped."""
+        return f"{self.endpoint_url}{HOME}"
 
     @property
     def api_key(self) -> str:

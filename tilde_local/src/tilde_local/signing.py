@@ -66,12 +66,19 @@ class Signer:
         packed = pack(claims)
         return f"{packed}.{self._mac(purpose, packed)}"
 
-    def check_token(self, purpose: str, token: str, expected: Mapping[str, str]) -> dict[str, str]:
-        """The claims of a token made for `purpose` that agree with `expected`. Raises BadRequest."""
+    def claims(self, purpose: str, token: str) -> dict[str, str] | None:
+        """The claims of a token made for `purpose`, None if this server made no such token."""
         packed, _, signature = token.partition(".")
         if not hmac.compare_digest(signature.encode(), self._mac(purpose, packed).encode()):
-            raise BadRequest("upload_token: not a token of this server", code="invalid_upload_token")
+            return None
         claims: dict[str, str] = unpack(packed)
+        return claims
+
+    def check_token(self, purpose: str, token: str, expected: Mapping[str, str]) -> dict[str, str]:
+        """The claims of an upload token made for `purpose` that agree with `expected`. Raises BadRequest."""
+        claims = self.claims(purpose, token)
+        if claims is None:
+            raise BadRequest("upload_token: not a token of this server", code="invalid_upload_token")
         for name, value in expected.items():
             if claims.get(name) != value:
                 raise BadRequest(f"upload_token: was issued for another {name}", code="invalid_upload_token")

@@ -159,7 +159,7 @@ class ApiRoute:
         """Serve one request."""
         request = Request(scope, receive)
         try:
-            body = await _read_body(request)
+            body = await read_body(request)
             response = await run_in_threadpool(self._answer, request, body)
         except ClientDisconnect:
             return
@@ -198,14 +198,13 @@ def _authenticate(services: Services, request: Request) -> Principal:
         raise Unauthorized(
             "this API key was not issued by this server, or was revoked: use the TILDE_API_KEY that it printed"
         )
-    caller, key_id = found
-    if key_id:
+    if not found.is_noted:
         with services.database.write() as db:
-            note_use(db, key_id, now)
-    return caller
+            note_use(db, found.key_id, now)
+    return found.owner
 
 
-async def _read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """The body, if it is not too large; if it is, it is read to the end all the same so that the client is heard."""
     body, size = bytearray(), 0
     async for chunk in request.stream():

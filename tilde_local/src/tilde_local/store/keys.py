@@ -10,15 +10,24 @@ import secrets
 import sqlite3
 import uuid
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tilde_local.clock import parse_stamp, stamp
 from tilde_local.errors import BadRequest, NotFound
 from tilde_local.store.records import ApiKey, Principal
 
-__all__ = ["create", "find_caller", "last_use", "list_of", "note_use", "revoke", "revoke_all"]
+__all__ = ["KeyUse", "create", "find_caller", "find_owner", "last_use", "list_of", "note_use", "revoke", "revoke_all"]
 
 _PREFIXES = {"user": "tuk", "role": "trk", "agent": "tak"}
 _COLUMNS = "id, principal_id, name, description, hint, created_at, last_used_at, revoked_at"
+# Keys with their owners' names, which are missing of those that were deleted.
+_OWNERS = (
+    "SELECT k.id, k.last_used_at, k.principal_type, k.principal_id, coalesce(username, roles.name, agents.name),"
+    " coalesce(roles.organization_id, agents.organization_id) FROM api_keys k"
+    " LEFT JOIN users ON principal_type = 'user' AND users.id = principal_id"
+    " LEFT JOIN roles ON principal_type = 'role' AND roles.id = principal_id"
+    " LEFT JOIN agents ON principal_type = 'agent' AND agents.id = principal_id"
+)
 _HINT = 4
 # A use is written down at most so often: a read must not cost a write each time.
 _USE_INTERVAL = timedelta(minutes=5)
@@ -69,22 +78,27 @@ def revoke_all(db: sqlite3.Connection, owner: Principal, now: str) -> None:
     )
 
 
-def find_caller(db: sqlite3.Connection, token: str, now: datetime) -> tuple[Principal, str] | None:
-    """Whose valid key this is, with the key's id if its use is to be written down, else an empty one."""
-    row = db.execute(
-        "SELECT k.id, k.last_used_at, k.principal_type, k.principal_id, coalesce(username, roles.name, agents.name),"
-        " coalesce(roles.organization_id, agents.organization_id) FROM api_keys k"
-        " LEFT JOIN users ON principal_type = 'user' AND users.id = principal_id"
-        " LEFT JOIN roles ON principal_type = 'role' AND roles.id = principal_id"
-        " LEFT JOIN agents ON principal_type = 'agent' AND agents.id = principal_id"
-        " WHERE digest = ? AND revoked_at IS NULL",
-        (_digest(token),),
-    ).fetchone()
+class KeyUse(NamedTuple):
+    """A valid key that somebody has shown. `is_noted`: that it is in use was written down a moment ago."""
+
+    owner: Principal
+    key_id: str
+    is_noted: bool
+
+
+def find_caller(db: sqlite3.Connection, token: str, now: datetime) -> KeyUse | None:
+    """Whose key this is; None if it is not valid."""
+    row = db.execute(f"{_OWNERS} WHERE digest = ? AND revoked_at IS NULL", (_digest(token),)).fetchone()
     if row is None or row[4] is None:
         return None
-    key_id, last_used, *principal = row
-    is_recent = last_used is not None and now - parse_stamp(last_used) < _USE_INTERVAL
-    return Principal(*principal), "" if is_recent else key_id
+    key_id, last_used, *owner = row
+    return KeyUse(Principal(*owner), key_id, last_used is not None and now - parse_stamp(last_used) < _USE_INTERVAL)
+
+
+def find_owner(db: sqlite3.Connection, key_id: str) -> Principal | None:
+    """Whose key has this id; None if it is not valid any more."""
+    row = db.execute(f"{_OWNERS} WHERE k.id = ? AND revoked_at IS NULL", (key_id,)).fetchone()
+    return None if row is None or row[4] is None else Principal(*row[2:])
 
 
 def last_use(db: sqlite3.Connection, owner: Principal) -> str | None:

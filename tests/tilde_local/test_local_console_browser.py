@@ -1,0 +1,203 @@
+"""The console in a real browser: Chromium, without a window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+if TYPE_CHECKING:
+    from tilde_local.conftest import Gated
+
+_CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+REASON = "the tests in a browser are left out: Debian's chromium and chromium-driver are not installed"
+pytestmark = pytest.mark.skipif(
+    not (_CHROMIUM and _DRIVER) and os.environ.get("TILDE_REQUIRE_BROWSER") != "1", reason=REASON
+)
+
+
+class Browser:
+    """A window with the pages of one server."""
+
+    def __init__(self, driver: webdriver.Chrome, endpoint_url: str) -> None:
+        self.driver = driver
+        self._endpoint_url = endpoint_url
+
+    def open(self, path: str) -> None:
+        self.driver.get(f"{self._endpoint_url}{path}")
+
+    def find(self, css: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, css)
+
+    def wait_for(self, words: str) -> str:
+        """The text of the page, once it has these words."""
+        # Between two pages, what was found on the first one is gone.
+        gone = [StaleElementReferenceException, NoSuchElementException]
+        WebDriverWait(self.driver, 20, 0.05, gone).until(lambda _: words in self.text)
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return self.find("body").text
+
+    def color(self, css: str, name: str) -> str:
+        return self.find(css).value_of_css_property(name)
+
+    def press(self, *keys: str) -> None:
+        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
+
+    @property
+    def focused(self) -> str:
+        """What has the focus: a button's or link's text, or a field's name."""
+        element = self.driver.switch_to.active_element
+        return element.text or element.get_attribute("name") or element.tag_name
+
+    def tab_to(self, wanted: str) -> None:
+        """Press the tabulator until `wanted` has the focus."""
+        seen: list[str] = []
+        while self.focused != wanted:
+            assert len(seen) < 50, seen
+            self.press(Keys.TAB)
+            seen.append(self.focused)
+
+    def log_in(self, api_key: str) -> None:
+        self.find("#api_key").send_keys(api_key, Keys.ENTER)
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    # No sandbox: it does not start as root, which is who runs tests in a container.
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,900"):
+        options.add_argument(argument)
+    assert _CHROMIUM, REASON
+    options.binary_location = _CHROMIUM
+    driver = webdriver.Chrome(options, webdriver.ChromeService(_DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver: webdriver.Chrome, gated: Gated) -> Browser:
+    driver.delete_all_cookies()
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.set_window_size(1000, 900)
+    return Browser(driver, gated.server.endpoint_url)
+
+
+@pytest.fixture
+def review(browser: Browser, gated: Gated) -> Callable[[], None]:
+    """Submits something and opens the page of its review, as the agent is told; logs in there."""
+
+    def open_it() -> None:
+        session = gated.agent.session()
+        gated.agent.put(session, "data/new.csv", b"species,count\nAdelie,152\n")
+        gated.agent.put(session, "old.txt", b"changed")
+        url = gated.agent.try_commit(session, "Count again").json["web_url"]
+        browser.driver.get(url)
+        browser.log_in(gated.owner.api.api_key)
+        browser.wait_for("asks for approval")
+        assert browser.driver.current_url == url
+
+    return open_it
+
+
+def test_from_the_url_of_the_warning_to_the_commit(browser: Browser, review: Callable[[], None], gated: Gated) -> None:
+    review()
+    assert browser.driver.title == "Review: Count again · Tilde"
+    for words in ("agent writer", "data/new.csv", "+Adelie,152", "-old", "+changed"):
+        assert words in browser.text
+    message = browser.find("#message")
+    assert message.get_attribute("value") == "Count again"
+    message.clear()
+    message.send_keys("Counted, and checked")
+    browser.find("button[value=approve]").click()
+    browser.wait_for("Approved and committed.")
+    newest = gated.newest()
+    assert browser.driver.current_url.partition("?")[0].endswith(f"/commits/{newest['id']}")
+    assert (newest["message"], newest["committer"]) == ("Counted, and checked", "writer")
+    browser.find("nav a[href$=data]").click()
+    assert "Counted, and checked" in browser.wait_for("Timeline")
+
+
+def test_rolling_back_by_keyboard_alone(browser: Browser, review: Callable[[], None], gated: Gated) -> None:
+    review()
+    browser.press(Keys.TAB)
+    assert browser.focused == "Skip to the content"
+    browser.tab_to("Roll back")
+    assert browser.driver.switch_to.active_element.value_of_css_property("outline-style") == "solid"
+    browser.press(Keys.ENTER)
+    browser.wait_for("Rolled back.")
+    assert "Waiting for approval" not in browser.text
+    assert gated.newest()["id"] == gated.first
+
+
+def test_the_switch(browser: Browser, gated: Gated) -> None:
+    browser.open(f"/console{gated.owner.root}")
+    browser.log_in(gated.owner.api.api_key)
+    browser.wait_for("Settings")
+    browser.find("input[name=requires_approval]").click()
+    browser.find("form[action$=data] button").click()
+    browser.wait_for("Saved.")
+    assert not browser.find("input[name=requires_approval]").is_selected()
+    assert gated.agent.commit({"free.txt": b"1"})
+
+
+def test_logging_out_closes_it(browser: Browser, gated: Gated) -> None:
+    browser.open("/console")
+    browser.log_in("tuk-wrong")
+    browser.wait_for("was not issued by this server")
+    browser.log_in(gated.owner.api.api_key)
+    browser.wait_for(gated.name)
+    browser.find("header button").click()
+    browser.wait_for("Your API key")
+    browser.open("/console")
+    browser.wait_for("Your API key")
+
+
+def _luminance(color: str) -> float:
+    channels = [float(part) / 255 for part in color[color.index("(") + 1 : -1].split(",")[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(text: str, ground: str) -> float:
+    """As WCAG 2 defines it."""
+    low, high = sorted((_luminance(text), _luminance(ground)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_readable_in_light_and_dark(browser: Browser, review: Callable[[], None], scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    review()
+    ground = browser.color("body", "background-color")
+    assert (_luminance(ground) > 0.5) == (scheme == "light")
+    for css in ("h1", "p.note", "a"):
+        assert contrast(browser.color(css, "color"), ground) >= 4.5, css
+    for css in ("button.primary", "button.danger", "pre .added", "pre .removed", ".status.added"):
+        assert contrast(browser.color(css, "color"), browser.color(css, "background-color")) >= 4.5, css
+
+
+def test_it_fits_on_a_telephone(browser: Browser, review: Callable[[], None]) -> None:
+    browser.driver.set_window_size(500, 800)
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        review()
+        wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert browser.driver.execute_script(wide) == 0
+        assert browser.find("button[value=approve]").is_displayed()
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

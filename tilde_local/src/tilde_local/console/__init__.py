@@ -1,0 +1,1 @@
+"""The console: pages for people, to look at repositories and to review what agents submit."""

@@ -1,0 +1,59 @@
+"""Which page is where. Errors are pages, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tilde_local.api.routes import read_body
+from tilde_local.console import login, pages
+from tilde_local.console.cookies import HOME
+from tilde_local.console.rendering import redirect, render, stylesheet
+from tilde_local.console.visits import LOGIN, Handler, visited
+from tilde_local.errors import ApiError, MethodNotAllowed
+from tilde_local.services import Services
+
+__all__ = ["CONSOLE", "ConsoleRoute"]
+
+_REPOSITORY = f"{HOME}/organizations/{{organization}}/repositories/{{repository}}"
+
+CONSOLE: Mapping[str, Mapping[str, Handler]] = {
+    HOME: {"GET": visited(pages.home)},
+    LOGIN: {"GET": login.show, "POST": login.log_in},
+    f"{HOME}/logout": {"POST": visited(login.log_out)},
+    f"{HOME}/style.css": {"GET": lambda services, request, body: stylesheet()},
+    _REPOSITORY: {"GET": visited(pages.repository), "POST": visited(pages.set_approval)},
+    f"{_REPOSITORY}/commits/{{commit_id}}": {"GET": visited(pages.commit)},
+    f"{_REPOSITORY}/sessions/{{session_id}}/approve": {"GET": visited(pages.review), "POST": visited(pages.decide)},
+    f"{HOME}/{{rest:path}}": {"GET": visited(pages.none)},
+    "/": {"GET": lambda services, request, body: redirect(HOME)},
+}
+
+
+class ConsoleRoute:
+    """ASGI: one path of the console with its methods."""
+
+    def __init__(self, services: Services, methods: Mapping[str, Handler]) -> None:
+        self._services = services
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive)
+        try:
+            body = await read_body(request)
+            response = await run_in_threadpool(self._answer, request, body)
+        except ClientDisconnect:
+            return
+        except ApiError as error:
+            response = render("error", error.status, user=None, error=error)
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, body: bytes) -> Response:
+        if request.method not in self._methods:
+            raise MethodNotAllowed(f"{request.method} is not possible here", headers=None)
+        return self._methods[request.method](self._services, request, body)
