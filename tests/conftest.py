@@ -1,12 +1,15 @@
-"""No test sees the machine's own Tilde settings."""
+"""No test sees the machine's own Tilde settings, and no embedded server answers what it does not describe."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tilde_core.default_client
+from conformance import Conformance
+from tilde_local.app import build_app
 
 VARIABLES = (
     "TILDE_API_KEY",
@@ -28,3 +31,20 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setattr(tilde_core.default_client, "_client", None)
     return home
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Iterator[Conformance]:
+    """Lets the answers of every embedded server of this process be checked."""
+    found = Conformance()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tilde_local.serving.build_app", found.wrap(build_app))
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def conforming(conformance: Conformance) -> Iterator[None]:
+    """Fails the test in which a server answered something that its own description does not have."""
+    yield
+    complaints, conformance.complaints = conformance.complaints, []
+    assert not complaints, "\n".join(complaints)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tilde_local.conftest import Api
 
 ORGANIZATION = "0b6f7a34-9f0c-4d67-8b3b-0a4a7c0f1c11"
+ANN = "5f8f2a51-3d59-4f5e-9a52-1b1a0f0e7c22"
+REPOSITORY = "77a1c0de-6f0b-4f57-8d0f-2f6f3a9b1d33"
 _ENTRY = "size INTEGER, etag TEXT, content_type TEXT, metadata TEXT, modified TEXT"
 VERSION_1 = f"""
 CREATE TABLE users (
@@ -89,17 +91,18 @@ DIGEST = "ab" * 32
 def write_version_1(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript(VERSION_1)
-        db.execute("INSERT INTO users VALUES ('u1', 'ann', 'ann@localhost', 'Ann', ?)", (NOW,))
-        db.execute("INSERT INTO api_keys VALUES (?, 'u1', ?)", (hashlib.sha256(b"tuk-old").digest(), NOW))
+        db.execute("INSERT INTO users VALUES (?, 'ann', 'ann@localhost', 'Ann', ?)", (ANN, NOW))
+        db.execute("INSERT INTO api_keys VALUES (?, ?, ?)", (hashlib.sha256(b"tuk-old").digest(), ANN, NOW))
         db.execute("INSERT INTO organizations VALUES (?, 'team', 'Team', ?, NULL)", (ORGANIZATION, NOW))
-        db.execute("INSERT INTO members VALUES (?, 'u1', ?)", (ORGANIZATION, NOW))
+        db.execute("INSERT INTO members VALUES (?, ?, ?)", (ORGANIZATION, ANN, NOW))
         db.execute(
-            "INSERT INTO repositories VALUES (7, 'r1', ?, 'data', 'd', 14, 'u1', ?, NULL, 1)", (ORGANIZATION, NOW)
+            "INSERT INTO repositories VALUES (7, ?, ?, 'data', 'd', 14, ?, ?, NULL, 1)",
+            (REPOSITORY, ORGANIZATION, ANN, NOW),
         )
-        db.execute("INSERT INTO commits VALUES (7, 1, ?, NULL, 'ann', 'u1', 'first', '', ?)", (DIGEST, NOW))
+        db.execute("INSERT INTO commits VALUES (7, 1, ?, NULL, 'ann', ?, 'first', '', ?)", (DIGEST, ANN, NOW))
         db.execute("INSERT INTO changes VALUES (7, 1, 'a.txt')")
         db.execute("INSERT INTO live VALUES (7, 'a.txt', 1, x'00', 3, '\"e\"', 'text/plain', '', ?)", (NOW,))
-        db.execute("INSERT INTO sessions VALUES (1, 's1', 7, 1, 'open', NULL, 'u1', ?)", (NOW,))
+        db.execute("INSERT INTO sessions VALUES (1, 's1', 7, 1, 'open', NULL, ?, ?)", (ANN, NOW))
         db.execute("INSERT INTO staged (session, path) VALUES (1, 'a.txt')")
 
 

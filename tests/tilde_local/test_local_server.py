@@ -19,6 +19,7 @@ from tilde_local import Server, cli
 from tilde_local.errors import Conflict
 
 if TYPE_CHECKING:
+    from conformance import Conformance
     from tilde_local.conftest import Api
 
 
@@ -95,10 +96,13 @@ def test_nothing_is_logged_about_requests(api: Api, caplog: pytest.LogCaptureFix
 
 
 def test_a_bug_is_a_500_in_json(
-    shared_server: Server, api: Api, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    api: Api, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch, conformance: Conformance
 ) -> None:
     monkeypatch.setattr("tilde_local.store.organizations.list_of", lambda db, user: 1 / 0)
     refused(api.call("GET", "/auth/me"), 500, code="internal_error")
+    (complaint,) = conformance.complaints
+    assert complaint.startswith("GET /auth/me answered 500: the status is not described")
+    conformance.complaints.clear()
 
 
 def test_the_fixture_of_the_package(tilde_server: Server, connect: Callable[[str, str], Api]) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "BodyTooLarge",
     "Conflict",
     "DataDirectoryError",
+    "ErrorBody",
     "Forbidden",
     "Gone",
     "MethodNotAllowed",
@@ -141,7 +142,15 @@ class DataDirectoryError(StartError):
     """The data directory cannot be used: in use by another server, damaged, or written by a newer version."""
 
 
+class ErrorBody(msgspec.Struct):
+    """What every refusal answers."""
+
+    message: str
+    code: str
+    request_id: str
+
+
 def error_response(error: ApiError, request_id: str) -> Response:
-    """The JSON answer `{message, code, request_id}` for `error`."""
-    body = {"message": error.message, "code": error.code, "request_id": request_id}
+    """The JSON answer for `error`."""
+    body = ErrorBody(error.message, error.code, request_id)
     return Response(msgspec.json.encode(body), error.status, headers=error.headers, media_type="application/json")

@@ -29,6 +29,7 @@ from tilde_local.api import (
     uploads,
 )
 from tilde_local.api.call import Call, Query
+from tilde_local.api.description import describe
 from tilde_local.api.endpoint import Endpoint
 from tilde_local.errors import ApiError, BodyTooLarge, MethodNotAllowed, NotFound, Unauthorized, error_response
 from tilde_local.guard import request_id_of
@@ -45,6 +46,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 _REPOSITORY = "/organizations/{organization}/repositories/{repository}"
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
+    "/openapi.json": {"GET": describe(lambda: ROUTES)},
     "/auth/me": {"GET": accounts.me},
     "/auth/check-username": {"GET": accounts.check_username},
     "/auth/search-users": {"GET": accounts.search},

@@ -108,7 +108,7 @@ def put(call: Call) -> Response:
         return _put(call, db, _repository(call, db, "PutSecret", secret=_key(call)))
 
 
-@endpoint("getSecret", {200: Answer(SecretValue, ("Cache-Control",))}, errors=(403, 404))
+@endpoint("getSecret", {200: Answer(SecretValue, ("Cache-Control", "Pragma"))}, errors=(403, 404, 500))
 def get(call: Call) -> Response:
     """GET …/repositories/{repository}/secrets/{secret_key}"""
     with call.services.database.read() as db:
@@ -137,7 +137,7 @@ def put_of_agent(call: Call) -> Response:
         return _put(call, db, _agent(call, db, "PutAgentSecret", secret=_key(call)))
 
 
-@endpoint("getAgentSecret", {200: Answer(SecretValue, ("Cache-Control", "Pragma"))}, errors=(403, 404))
+@endpoint("getAgentSecret", {200: Answer(SecretValue, ("Cache-Control", "Pragma"))}, errors=(403, 404, 500))
 def get_of_agent(call: Call) -> Response:
     """GET …/agents/{agent_name}/secrets/{secret_key}"""
     with call.services.database.read() as db:
