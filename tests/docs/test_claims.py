@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ pytest.importorskip("tilde_local.server")
 import tilde.exceptions
 import tilde_local.cli
 from docs.blocks import DOCUMENTS, ROOT
+from docs.tables import table_rows
 from tilde_core.hooks import spec
 from tilde_core.transfer import limits
 from tilde_local.api.routes import MAX_BODY_BYTES
@@ -25,15 +25,6 @@ from tilde_local.store.paths import MAX_PATH_BYTES
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
-
-
-def table_rows(document: str, heading: str) -> Iterator[list[str]]:
-    """The cells of the tables below a heading, without their head lines."""
-    section = document.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    assert section, heading
-    for table in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
-        for line in table.splitlines()[2:]:
-            yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def quoted(text: str) -> list[str]:

@@ -40,7 +40,7 @@ class Team:
     def make(self, path: str, body: dict[str, Any]) -> Any:
         answer = self.api.call("POST", self.root + path, None, body)
         assert answer.status == 201, answer
-        return answer.json
+        return answer.json if answer.body else None
 
     def name(self) -> str:
         return f"n{next(_numbers)}x"

@@ -22,7 +22,7 @@ _REF = "#/components/schemas/{name}"
 _REFUSALS = (400, 401, 403)
 _SLUG: Json = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{1,62}$"}
 _PATH_PARAMETERS: Mapping[str, Json] = {
-    "organization": _SLUG,
+    **dict.fromkeys(("organization", "role_name", "agent_name"), _SLUG),
     "secret_key": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,255}$"},
 }
 
@@ -100,7 +100,7 @@ def _path_item(path: str, methods: Mapping[str, Endpoint], schemas: _Schemas) ->
 
 
 def _path_parameter(name: str, schemas: _Schemas) -> Json:
-    is_id = name.endswith("_id") and name != "commit_id"
+    is_id = name.endswith("_id") and name not in ("commit_id", "key_id")
     schema = _PATH_PARAMETERS.get(name, schemas.of(Uuid) if is_id else {"type": "string"})
     return {"name": name, "in": "path", "required": True, "schema": schema}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Literal
 
 import msgspec
 from starlette.responses import Response
@@ -25,7 +26,7 @@ class UserAnswer(msgspec.Struct):
     email: str
     full_name: str
     source: str
-    status: str
+    status: Literal["active"]
     created_at: Time
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
 from tilde_local.api.call import Call, json_response, no_content, page_of
-from tilde_local.api.endpoint import AFTER, AMOUNT, Page, PrincipalType, Time, Uuid, endpoint
+from tilde_local.api.endpoint import AFTER, AMOUNT, Page, Time, Uuid, endpoint
 from tilde_local.api.organizations import SLUG
 from tilde_local.store import agents, keys, principals
 from tilde_local.store.records import Agent
@@ -36,6 +36,10 @@ class UpdateAgent(msgspec.Struct):
     inline_policy: str | msgspec.UnsetType = msgspec.UNSET
 
 
+# Agents make no agents.
+CreatorType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["user", "role"]})]
+
+
 class AgentAnswer(msgspec.Struct):
     """An agent."""
 
@@ -46,7 +50,7 @@ class AgentAnswer(msgspec.Struct):
     metadata: dict[str, str]
     inline_policy: str
     inline_policy_updated_at: Time | None
-    created_by_type: PrincipalType
+    created_by_type: CreatorType
     created_by: Uuid
     created_by_name: str
     created_at: Time

@@ -56,7 +56,7 @@ class EffectivePolicy(msgspec.Struct):
     source_name: str
 
 
-@endpoint("attachPolicyToPrincipal", {201: AttachmentAnswer}, body=AttachPolicy, errors=(400, 403, 404))
+@endpoint("attachPolicyToPrincipal", {201: None}, body=AttachPolicy, errors=(400, 403, 404))
 def attach(call: Call) -> Response:
     """POST /policies/{policy_id}/attachments: once more is fine."""
     body = call.json(AttachPolicy)
@@ -65,8 +65,7 @@ def attach(call: Call) -> Response:
         policy = policies.find(db, organization, call.params["policy_id"])
         principal = named(db, organization, "principal", body.principal_type, body.principal_id)
         attachments.attach(db, policy.id, principal, call.caller, call.services.now())
-        attached = next(each for each in attachments.of_principal(db, principal) if each.policy_id == policy.id)
-    return json_response(AttachmentAnswer.of(attached), 201)
+    return Response(status_code=201)
 
 
 @endpoint("detachPolicyFromPrincipal", {204: None}, query=PRINCIPAL, errors=(400, 403, 404, 409))

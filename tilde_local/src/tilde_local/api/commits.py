@@ -16,6 +16,7 @@ from tilde_local.api.endpoint import (
     Page,
     Parameter,
     PrincipalType,
+    StoredMap,
     Time,
     Uuid,
     endpoint,
@@ -48,7 +49,7 @@ class CommitAnswer(msgspec.Struct):
     creation_date: Time
     parents: list[str]
     is_stale: bool
-    metadata: dict[str, str] | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    metadata: StoredMap | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reverted(msgspec.Struct):

@@ -26,8 +26,10 @@ __all__ = [
     "Pagination",
     "Parameter",
     "PrincipalType",
+    "StoredMap",
     "SubjectType",
     "Time",
+    "Uri",
     "Uuid",
     "endpoint",
 ]
@@ -38,6 +40,11 @@ T = TypeVar("T")
 Uuid = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uuid"})]
 PrincipalType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["user", "role", "agent"]})]
 SubjectType = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["user", "group", "role", "agent"]})]
+Uri = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri"})]
+# A map of texts that is stored as JSON, and answered as it is stored.
+StoredMap = Annotated[
+    msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object", "additionalProperties": {"type": "string"}})
+]
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 
 

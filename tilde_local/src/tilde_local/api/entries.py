@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from tilde_local.api.call import Call, page_of
-from tilde_local.api.endpoint import Time, Uuid
+from tilde_local.api.endpoint import StoredMap, Time, Uuid
 from tilde_local.errors import BadRequest
 from tilde_local.objects import unquoted
 from tilde_local.store import commits, sessions
@@ -38,6 +38,12 @@ class SourceJson(msgspec.Struct):
     import_job_id: Uuid | msgspec.UnsetType = _ABSENT
 
 
+# It is stored as what it is answered as.
+_StoredSource = Annotated[
+    msgspec.Raw, msgspec.Meta(extra_json_schema=msgspec.json.schema_components([SourceJson])[1]["SourceJson"])
+]
+
+
 class EntryJson(msgspec.Struct):
     """What a path holds."""
 
@@ -45,8 +51,8 @@ class EntryJson(msgspec.Struct):
     size: int
     e_tag: str
     content_type: str
-    metadata: dict[str, str] | msgspec.Raw | msgspec.UnsetType = _ABSENT
-    source_metadata: SourceJson | msgspec.Raw | msgspec.UnsetType = _ABSENT
+    metadata: StoredMap | msgspec.UnsetType = _ABSENT
+    source_metadata: _StoredSource | msgspec.UnsetType = _ABSENT
 
 
 class RecordJson(msgspec.Struct):

@@ -129,7 +129,7 @@ def delete(call: Call) -> Response:
     return no_content()
 
 
-@endpoint("addGroupMember", {201: GroupMemberAnswer}, body=AddMember, errors=(400, 403, 404, 409))
+@endpoint("addGroupMember", {201: None}, body=AddMember, errors=(400, 403, 404, 409))
 def add_member(call: Call) -> Response:
     """POST /groups/{group_id}/members"""
     body = call.json(AddMember)
@@ -138,8 +138,7 @@ def add_member(call: Call) -> Response:
         group = groups.find(db, organization, call.params["group_id"])
         subject = named(db, organization, "subject", body.subject_type, body.subject_id)
         groups.add_member(db, group, subject, call.services.now())
-        added = next(each for each in groups.members(db, group) if each[:2] == (subject.type, subject.id))
-    return json_response(GroupMemberAnswer(*added), 201)
+    return Response(status_code=201)
 
 
 @endpoint("removeGroupMember", {204: None}, query=SUBJECT, errors=(400, 403, 404, 409))

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from tilde_local.api.call import Call, json_response, no_content
-from tilde_local.api.endpoint import OBJECT_PATH, SESSION, Parameter, endpoint
+from tilde_local.api.endpoint import OBJECT_PATH, SESSION, Parameter, Uri, endpoint
 from tilde_local.api.objects import session_of
 from tilde_local.errors import BadRequest
 from tilde_local.object_store import part_url, upload_url
@@ -50,7 +50,7 @@ class CompleteMultipart(FinalizeObject, kw_only=True):
 class Begun(msgspec.Struct):
     """Where to put the bytes."""
 
-    upload_url: str
+    upload_url: Uri
     upload_token: str
 
 
@@ -64,7 +64,7 @@ class BegunMultipart(msgspec.Struct):
 class PartUrl(msgspec.Struct):
     """Where to put a part."""
 
-    upload_url: str
+    upload_url: Uri
 
 
 class Uploaded(msgspec.Struct):
