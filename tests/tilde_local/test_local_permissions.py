@@ -411,3 +411,8 @@ def test_a_generator_of_the_operator(connect: Connect, refused: Callable[..., No
         assert api.call("POST", place, None, {"prompt": "good"}).json == {"policy_text": "ListGroups()"}
         refused(api.call("POST", place, None, {"prompt": "bad"}), 502, "not valid")
         refused(api.call("POST", place, None, {"prompt": "unheard of"}), 502, "failed: KeyError")
+
+
+def test_a_prompt_that_the_rules_do_not_understand(team: Team, refused: Callable[..., None]) -> None:
+    answer = team.api.call("POST", f"{team.root}/policies:generate", None, {"prompt": "read new files"})
+    refused(answer, 400, "does not know 'new' here", code="prompt_not_understood")

@@ -1,4 +1,4 @@
-"""The language of policies: what is one, what is not and where, what it allows, and what is generated."""
+"""The language of policies: what is one, what is not and where, what it allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from tilde_local.policy.actions import ACTIONS
 from tilde_local.policy.builtin import BUILT_IN
-from tilde_local.policy.generate import generate
 from tilde_local.policy.grants import Below, Grants, Permissions
 from tilde_local.policy.language import PolicyError, Statement, format_statement, parse
 from tilde_local.policy.patterns import literal
@@ -103,31 +102,3 @@ def test_built_in_policies() -> None:
     assert allowed["Administrator"] == set(ACTIONS)
     assert allowed["Viewer"] < allowed["Developer"] < allowed["Administrator"]
     assert not allowed["Developer"] & {"AttachPolicy", "GetSecret", "ApproveSession", "DeleteRepository"}
-
-
-READS = ["ListRepositories", "GetRepository", "LogCommits", "DiffCommits", "ListObjects", "GetObject"]
-
-
-@pytest.mark.parametrize(
-    ("prompt", "more", "condition"),
-    [
-        ("Allow read-only access to all repositories", [], ""),
-        ("whatever", [], ""),
-        ("read the repository foo", [], 'repository: "foo"'),
-        ("upload to repositories starting with exp", ["PutObject", "CreateSession"], 'repository: "exp*"'),
-        ("write under data/ but never delete", ["PutObject"], 'path: "data/*"'),
-    ],
-)
-def test_generated_policies(prompt: str, more: list[str], condition: str) -> None:
-    text = generate(prompt)
-    actions = [call.action for call in parse(text)]
-    assert text.startswith("# Written by fixed rules")
-    assert set(READS) | set(more) <= set(actions)
-    assert condition in text
-    assert "DeleteObject" not in actions
-    assert more or sorted(actions) == sorted(READS)
-
-
-@given(st.text())
-def test_whatever_is_generated_is_a_policy(prompt: str) -> None:
-    parse(generate(prompt))

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from tilde_local.api.attachments import AttachmentAnswer
 from tilde_local.api.call import MAX_AMOUNT, Call, json_response, no_content, page_of
 from tilde_local.api.endpoint import AFTER, Page, PrincipalType, Time, Uuid, endpoint
-from tilde_local.errors import BadGateway
+from tilde_local.errors import BadGateway, BadRequest
+from tilde_local.policy.generate import PromptError
 from tilde_local.policy.language import PolicyError, parse
 from tilde_local.store import attachments, policies
 from tilde_local.store.records import Policy
@@ -190,6 +191,8 @@ def _generated(call: Call, prompt: str) -> str:
     try:
         text = call.services.policy_generator(prompt)
         parse(text)
+    except PromptError as error:
+        raise BadRequest(str(error), code="prompt_not_understood") from error
     except PolicyError as error:
         raise BadGateway(f"the generator wrote a policy that is not valid: {error}") from error
     except Exception as error:
