@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import tilde
-from tilde.models import Commit, Organization, Repository
+from tilde.models import ApprovalResult, Commit, ImportJob, Organization, Repository
 
 
 def total_size(commit: Commit) -> int:
@@ -41,6 +41,39 @@ def newest(repo: Repository) -> tuple[str, datetime | None, list[tuple[str, str 
     with commit.objects.open("a", "r") as text:
         print(text.readline().upper())
     return commit.id, commit.creation_date, [(entry.path, entry.status) for entry in commit.diff()]
+
+
+def people(organization: Organization) -> str:
+    group = organization.groups.create("readers", description="d")
+    policy = organization.policies.create("read", "GetObject()")
+    attached = policy.attach(principal_type="group", principal_id=group.id)
+    if not organization.policies.validate("x").valid:
+        policy = policy.update(policy_text=organization.policies.generate("read all"))
+    agent = organization.agents.create("reader", metadata={"team": "data"}, inline_policy=policy.policy_text)
+    key = agent.api_keys.create("laptop")
+    agent.secrets.create("KEY", "value").delete()
+    names: list[str] = [member.subject_id for member in group.members.list()]
+    effective = [
+        each.policy_name for each in organization.policies.effective(principal_type="agent", principal_id=agent.id)
+    ]
+    return key.token + attached.policy_name + "".join(names + effective)
+
+
+def approve(repo: Repository, session_id: str) -> ApprovalResult:
+    session = repo.attach(session_id)
+    commit_id: str = session.approve("Looks good")
+    print(commit_id)
+    return session.wait_for_approval(timeout=5)
+
+
+def bring_in(repo: Repository, connector_id: str) -> tuple[int, str]:
+    def show(job: ImportJob) -> None:
+        print(job.status, job.objects_imported)
+
+    repo.connectors.attach(connector_id)
+    job = repo.imports.create_from_connector(connector_id=connector_id, destination_path="in/")
+    done = job.wait(timeout=60, on_update=show)
+    return done.objects_imported, done.commit_id
 
 
 def module_level() -> list[str]:
