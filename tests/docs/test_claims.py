@@ -17,10 +17,10 @@ from docs.blocks import DOCUMENTS, ROOT
 from docs.tables import table_rows
 from tilde_core.hooks import spec
 from tilde_core.transfer import limits
-from tilde_local.api.routes import MAX_BODY_BYTES
 from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
 from tilde_local.objects import MAX_METADATA_BYTES
 from tilde_local.policy.actions import ACTIONS
+from tilde_local.routing import MAX_BODY_BYTES
 from tilde_local.store.paths import MAX_PATH_BYTES
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")

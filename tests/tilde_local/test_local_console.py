@@ -227,6 +227,16 @@ def test_many_changes_have_pages(visitor: Visitor, gated: Gated) -> None:
     assert "f49" not in second
 
 
+def test_a_review_says_that_there_is_more_to_see(visitor: Visitor, gated: Gated) -> None:
+    session = gated.agent.session()
+    for number in range(51):
+        gated.agent.put(session, f"f{number:02}", b"x")
+    assert gated.agent.try_commit(session).status == 202
+    page = f"{gated.owner.root}/sessions/{session}/approve"
+    assert "There are more changes than this page shows." in text(visitor.get(page))
+    assert "There are more changes" not in text(visitor.get(f"{page}?after=f49"))
+
+
 def test_the_switch_requires_approval_or_not(visitor: Visitor, gated: Gated) -> None:
     assert "checked" in visitor.get(gated.owner.root).body.decode()
     answer = visitor.post(gated.owner.root)
@@ -247,10 +257,10 @@ def test_approving(visitor: Visitor, gated: Gated) -> None:
     refused = visitor.post(page, decision="approve", message=" ")
     assert (refused.status, "write one" in text(refused)) == (400, True)
     assert visitor.post(page, decision="burn", message="x").status == 400
-    answer = visitor.post(page, decision="approve", message="Fine")
+    answer = visitor.post(page, decision="approve", message="Fine\r\n\r\nby me ")
     newest = gated.newest()
     assert answer.headers["Location"] == f"/console{gated.owner.root}/commits/{newest['id']}?done=approved"
-    assert (newest["message"], newest["committer"]) == ("Fine", "writer")
+    assert (newest["message"], newest["committer"]) == ("Fine\n\nby me", "writer")
     assert "Approved and committed. " in text(visitor.send("GET", answer.headers["Location"]))
     over = visitor.get(page)
     assert (over.status, f"it was committed as {newest['id']}" in text(over)) == (404, True)

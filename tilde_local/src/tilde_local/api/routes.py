@@ -1,13 +1,12 @@
-"""Which endpoint answers what, and the steps around each: read the body, authenticate, map errors."""
+"""Which endpoint answers what, and the steps around each: authenticate, map errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from tilde_local.api import (
     accounts,
@@ -31,17 +30,16 @@ from tilde_local.api import (
 from tilde_local.api.call import Call, Query
 from tilde_local.api.description import describe
 from tilde_local.api.endpoint import Endpoint
-from tilde_local.errors import ApiError, BodyTooLarge, MethodNotAllowed, NotFound, Unauthorized, error_response
+from tilde_local.errors import ApiError, MethodNotAllowed, NotFound, Unauthorized, error_response
 from tilde_local.guard import request_id_of
-from tilde_local.routing import raw_path
+from tilde_local.routing import ThreadedRoute, raw_path
 from tilde_local.services import Services
 from tilde_local.store.keys import find_caller, note_use
 from tilde_local.store.records import Principal
 
-__all__ = ["API_ROOT", "MAX_BODY_BYTES", "ROUTES", "ApiRoute"]
+__all__ = ["API_ROOT", "ROUTES", "ApiRoute"]
 
 API_ROOT = "/api/v1"
-MAX_BODY_BYTES = 16 * 1024 * 1024
 
 _REPOSITORY = "/organizations/{organization}/repositories/{repository}"
 
@@ -150,26 +148,19 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
 }
 
 
-class ApiRoute:
-    """ASGI: one path of the API with its methods. Without methods it is the answer for unknown paths."""
+class ApiRoute(ThreadedRoute):
+    """One path of the API with its methods. Without methods it is the answer for unknown paths."""
 
     def __init__(self, services: Services, methods: Mapping[str, Endpoint]) -> None:
         self._services = services
         self._methods = methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        request = Request(scope, receive)
-        try:
-            body = await read_body(request)
-            response = await run_in_threadpool(self._answer, request, body)
-        except ClientDisconnect:
-            return
-        except ApiError as error:
-            response = error_response(error, request_id_of(scope))
-        await response(scope, receive, send)
+    def refuse(self, error: ApiError, scope: Scope) -> Response:
+        """The error as JSON."""
+        return error_response(error, request_id_of(scope))
 
-    def _answer(self, request: Request, body: bytes) -> Response:
+    def answer(self, request: Request, body: bytes) -> Response:
+        """Authenticate, and ask the endpoint."""
         # Before anything else: what exists here is not for strangers to find out.
         caller = _authenticate(self._services, request)
         endpoint = self._endpoint(request)
@@ -204,17 +195,3 @@ def _authenticate(services: Services, request: Request) -> Principal:
         with services.database.write() as db:
             note_use(db, found.key_id, now)
     return found.owner
-
-
-async def read_body(request: Request) -> bytes:
-    """The body, if it is not too large; if it is, it is read to the end all the same so that the client is heard."""
-    body, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MAX_BODY_BYTES:
-            body += chunk
-        elif size > 4 * MAX_BODY_BYTES:
-            break
-    if size > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"the body of an API call has at most {MAX_BODY_BYTES} bytes; objects go to upload URLs")
-    return bytes(body)

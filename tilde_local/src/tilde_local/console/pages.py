@@ -152,7 +152,9 @@ def review(visit: Visit, error: str = "", message: str | None = None, status: in
 
 def decide(visit: Visit) -> Response:
     """POST …/sessions/{session_id}/approve: what the buttons do."""
-    message, decision = visit.form.get("message", "").strip(), visit.form.get("decision")
+    # Browsers send every end of a line as two characters.
+    message = visit.form.get("message", "").replace("\r\n", "\n").strip()
+    decision = visit.form.get("decision")
     if decision not in ("approve", "roll back"):
         raise BadRequest(f"decision: expected approve or roll back, got {decision!r}")
     if decision == "approve" and not message:

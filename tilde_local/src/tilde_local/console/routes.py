@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from tilde_local.api.routes import read_body
 from tilde_local.console import login, pages
 from tilde_local.console.cookies import HOME
 from tilde_local.console.rendering import redirect, render, stylesheet
 from tilde_local.console.visits import LOGIN, Handler, visited
 from tilde_local.errors import ApiError, MethodNotAllowed
+from tilde_local.routing import ThreadedRoute
 from tilde_local.services import Services
 
 __all__ = ["CONSOLE", "ConsoleRoute"]
@@ -34,26 +33,21 @@ CONSOLE: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
-class ConsoleRoute:
-    """ASGI: one path of the console with its methods."""
+class ConsoleRoute(ThreadedRoute):
+    """One path of the console with its methods."""
 
     def __init__(self, services: Services, methods: Mapping[str, Handler]) -> None:
         self._services = services
         self._methods = methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        request = Request(scope, receive)
-        try:
-            body = await read_body(request)
-            response = await run_in_threadpool(self._answer, request, body)
-        except ClientDisconnect:
-            return
-        except ApiError as error:
-            response = render("error", error.status, user=None, error=error)
-        await response(scope, receive, send)
-
-    def _answer(self, request: Request, body: bytes) -> Response:
+    def answer(self, request: Request, body: bytes) -> Response:
+        """Ask the handler of the method."""
         if request.method not in self._methods:
-            raise MethodNotAllowed(f"{request.method} is not possible here", headers=None)
+            raise MethodNotAllowed(
+                f"{request.method} is not possible here", headers={"Allow": ", ".join(self._methods)}
+            )
         return self._methods[request.method](self._services, request, body)
+
+    def refuse(self, error: ApiError, scope: Scope) -> Response:
+        """The error as a page."""
+        return render("error", error.status, user=None, error=error)
