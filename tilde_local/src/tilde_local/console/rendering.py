@@ -41,6 +41,10 @@ def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
 
 
+def _other_lines(text: str) -> str:
+    return text.strip().partition("\n")[2].strip()
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -50,7 +54,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(first_line=_first_line, visible=_visible, moment=_moment)
+    environment.filters.update(first_line=_first_line, other_lines=_other_lines, visible=_visible, moment=_moment)
     return environment
 
 
