@@ -11,6 +11,7 @@ ApiError                 500  internal_error
 ├── PreconditionFailed   412  precondition_failed
 ├── BodyTooLarge         413  body_too_large
 ├── RangeNotSatisfiable  416  range_not_satisfiable
+├── Locked               423  locked
 └── BadGateway           502  bad_gateway
 """
 
@@ -31,6 +32,7 @@ __all__ = [
     "ErrorBody",
     "Forbidden",
     "Gone",
+    "Locked",
     "MethodNotAllowed",
     "NotFound",
     "PreconditionFailed",
@@ -125,6 +127,13 @@ class RangeNotSatisfiable(ApiError):
 
     status = 416
     code = "range_not_satisfiable"
+
+
+class Locked(ApiError):
+    """It is there, but switched off: a disabled connector."""
+
+    status = 423
+    code = "locked"
 
 
 class BadGateway(ApiError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from tilde_local.console.cookies import HOME
 from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
 from tilde_local.encryption import Encryption
+from tilde_local.imports.worker import Worker
 from tilde_local.policy.generate import generate
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
@@ -113,6 +115,7 @@ class Server:
             listener = stack.enter_context(listen(self._port))
             opened = stack.enter_context(_Opened(self._data_dir, self._clock, self._policy_generator))
             services, self._api_key = opened.services, opened.api_key
+            stack.enter_context(Worker(services))
             stack.enter_context(Serving(services, listener))
             self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
             self._services = services
@@ -122,7 +125,8 @@ class Server:
     def stop(self) -> None:
         """Answer what was asked, then stop; a temporary data directory is removed. Twice is fine.
 
-        A request that is still being sent is dropped, and an answer that nobody reads is waited for 3 seconds.
+        A request that is still being sent is dropped, and an answer that nobody reads is waited for 3 seconds. An
+        import is interrupted; with a data directory, the next server begins it anew.
         """
         running, self._running, self._services = self._running, None, None
         if running is not None:
@@ -159,7 +163,9 @@ class _Opened:
                 database = Database(directory.database)
                 stack.callback(database.close)
                 signer, encryption = Signer(directory.secret(), clock), Encryption(directory.encryption_key())
-                self.services = Services(database, directory.blobs, signer, encryption, clock, policy_generator)
+                self.services = Services(
+                    database, directory.blobs, signer, encryption, clock, policy_generator, threading.Event()
+                )
                 cleanup.remove_abandoned(database, directory.blobs, clock())
                 with database.write() as db:
                     policies.add_missing_built_in(db, self.services.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +16,10 @@ __all__ = ["Services"]
 
 
 class Services(NamedTuple):
-    """The open parts of one data directory, the clock they go by, and what writes policies."""
+    """The open parts of one data directory, the clock they go by, and what writes policies.
+
+    `imports_waiting` is set when there is something to import.
+    """
 
     database: Database
     blobs: Blobs
@@ -23,6 +27,7 @@ class Services(NamedTuple):
     encryption: Encryption
     clock: Clock
     policy_generator: Callable[[str], str]
+    imports_waiting: threading.Event
 
     def now(self) -> str:
         """The current time as it is stored."""

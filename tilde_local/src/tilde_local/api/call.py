@@ -127,6 +127,19 @@ class Call(NamedTuple):
             permissions.require(action, {"repository": name, **arguments})
         return repositories.find(db, organization, name)
 
+    def source_repository(
+        self, db: sqlite3.Connection, organization: str, name: str, actions: Iterable[str], path: str
+    ) -> Repository:
+        """Another repository than that in the path, if the caller may do all `actions` to `path` there.
+
+        Raises NotFound, also if he does not belong to the organization, and Forbidden.
+        """
+        found = organizations.find(db, organization, self.caller)
+        permissions = self.permissions(db, found)
+        for action in actions:
+            permissions.require(action, {"repository": name, "path": path})
+        return repositories.find(db, found, name)
+
 
 def _explain(message: str, body: bytes) -> str:
     """A message of msgspec with the field in front: `retention_days: expected int, got str`."""

@@ -8,8 +8,10 @@ __all__ = [
     "Agent",
     "ApiKey",
     "Commit",
+    "Connector",
     "Entry",
     "Group",
+    "ImportJob",
     "Organization",
     "Policy",
     "Principal",
@@ -135,6 +137,46 @@ class Agent(NamedTuple):
     def principal(self) -> Principal:
         """The agent as a caller."""
         return Principal("agent", self.id, self.name, self.organization_id)
+
+
+class Connector(NamedTuple):
+    """What may be shown of a connector; also of one that is deleted."""
+
+    id: str
+    organization_id: str
+    name: str
+    type: str
+    source_uri: str
+    disabled: int
+    created_at: str
+    deleted_at: str | None
+
+
+class ImportJob(NamedTuple):
+    """An import from a connector or from a repository, whose names are empty if it is from a connector.
+
+    `status` is `pending`, `running`, `completed` or `failed`, and `session_id` that of the session it stages in.
+    """
+
+    id: str
+    repository: int
+    repository_id: str
+    connector_id: str | None
+    source_repository: int | None
+    source_repository_id: str | None
+    source_names: tuple[str, str]
+    destination_path: str
+    source_prefix: str
+    commit_message: str
+    status: str
+    objects_imported: int
+    session_id: str | None
+    commit_id: str | None
+    error: str
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
 
 
 class Repository(NamedTuple):

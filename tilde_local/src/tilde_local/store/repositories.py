@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tilde_local.errors import BadRequest, Conflict, NotFound
 from tilde_local.store.records import Organization, Principal, Repository
 
-__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "list_in", "require_approval", "update"]
+__all__ = ["DEFAULT_RETENTION_DAYS", "create", "delete", "find", "find_by_key", "list_in", "require_approval", "update"]
 
 DEFAULT_RETENTION_DAYS = 14
 MAX_RETENTION_DAYS = 36_500
@@ -64,6 +64,14 @@ def find(db: sqlite3.Connection, organization: Organization, name: str) -> Repos
     if repository is None:
         raise NotFound(f"no repository {name!r} in organization {organization.name!r}")
     return repository
+
+
+def find_by_key(db: sqlite3.Connection, key: int) -> Repository:
+    """The repository, for the server's own use. Raises NotFound if it was deleted."""
+    row = db.execute(f"SELECT {_COLUMNS} FROM repositories WHERE key = ? AND deleted_at IS NULL", (key,)).fetchone()
+    if row is None:
+        raise NotFound("the repository was deleted")
+    return Repository(*row)
 
 
 def list_in(db: sqlite3.Connection, organization: Organization, after: str = "") -> Iterator[Repository]:
