@@ -80,9 +80,7 @@ def create(call: Call) -> Response:
     checked = body.settings()
     with services.database.write() as db:
         organization = call.organization(db, "CreateConnector")
-        made = connectors.create(
-            db, services.encryption, organization, body.name, checked, call.caller, services.now()
-        )
+        made = connectors.create(db, services.encryption, organization, body.name, checked, call.caller, services.now())
     return json_response(ConnectorAnswer.of(made), 201)
 
 

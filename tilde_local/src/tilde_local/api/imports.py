@@ -110,16 +110,15 @@ def start(call: Call) -> Response:
 
 def _order(call: Call, db: sqlite3.Connection, repository: Repository, body: StartImport) -> Order:
     """What to import, if the caller may read it."""
-    names = body.repository()
+    names, message = body.repository(), body.commit_message
     if names is None:
         connector = connectors.usable(db, repository, str(body.connector_id))
         check_installed(connector.type)
-        source, place = (connector.id, None), connector.source_uri
-    else:
-        found = call.source_repository(db, *names, ("ListObjects", "GetObject"), Below(body.source_prefix))
-        source, place = (None, found.key), "/".join(names)
-    message = body.commit_message if body.commit_message.strip() else f"Import from {place}"
-    return Order(*source, body.destination_path, body.source_prefix, message)
+        message = message if message.strip() else f"Import from {connector.source_uri}"
+        return Order(connector.id, None, body.destination_path, body.source_prefix, message)
+    found = call.source_repository(db, *names, ("ListObjects", "GetObject"), Below(body.source_prefix))
+    message = message if message.strip() else f"Import from {'/'.join(names)}"
+    return Order(None, found.key, body.destination_path, body.source_prefix, message)
 
 
 @endpoint("getImportStatus", {200: ImportAnswer}, errors=(403, 404))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from typing import Any
 
 import msgspec
 from aiohttp import ClientError, ClientResponse, ClientTimeout
@@ -47,13 +48,13 @@ async def connect(settings: Settings, attempts: int) -> AsyncIterator[GcsSource]
     )
     session = await files._set_session()
     try:
-        secrets = (*config.secrets, credentials.token if credentials else "")
+        secrets = (*config.secrets, str(credentials.token) if credentials else "")
         yield GcsSource(files, settings.place.bucket, secrets, attempts)
     finally:
         await session.close()
 
 
-def _log_in(config: GcsConfig) -> Credentials:
+def _log_in(config: GcsConfig) -> Any:
     """Credentials with a token: gcsfs would get one too, but try for half a minute where it is refused."""
     credentials = Credentials.from_service_account_info(config.account(), scopes=[_SCOPE])
     credentials.refresh(partial(Request(), timeout=_TOKEN_SECONDS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +18,7 @@ from tilde_local.imports.sources import PIECE, Found, Opened, explain
 
 __all__ = ["connect"]
 
-_FAILURES = (OSError, ValueError, BotoCoreError, ClientError)
+_FAILURES = (OSError, ValueError, BotoCoreError, ClientError, asyncio.TimeoutError)
 # What the settings do not say comes from nowhere: no variable and no file of the machine.
 _NOWHERE = {
     "profile": (None, None, None, None),
@@ -95,9 +96,7 @@ class S3Source:
         """The bytes of an object, in the version that was listed. Raises SourceError."""
         what = f"cannot read s3://{self._bucket}/{found.key}"
         with self.explained(what):
-            answer = await self._files._call_s3(
-                "get_object", Bucket=self._bucket, Key=found.key, IfMatch=found.etag
-            )
+            answer = await self._files._call_s3("get_object", Bucket=self._bucket, Key=found.key, IfMatch=found.etag)
         async with answer["Body"] as body:
             pieces = self._pieces(body, what)
             yield Opened(answer.get("ContentType", ""), _version(answer), pieces)

@@ -79,7 +79,9 @@ class GcsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         except msgspec.DecodeError:
             raise BadRequest("config.credentials_json: expected the JSON of a key file") from None
         if found.get("type") != "service_account":
-            raise BadRequest('config.credentials_json: expected the key of a service account ("type": "service_account")')
+            raise BadRequest(
+                'config.credentials_json: expected the key of a service account ("type": "service_account")'
+            )
         account = {"token_uri": _TOKEN_URI, **{name: found[name] for name in _ACCOUNT_KEYS if name in found}}
         for name in _ACCOUNT_KEYS:
             if not isinstance(account.get(name), str) or not account[name]:
@@ -101,6 +103,10 @@ class Place(NamedTuple):
     uri: str
     bucket: str
     prefix: str
+
+    def uri_of(self, key: str) -> str:
+        """The URI of an object in the bucket."""
+        return f"{self.uri.partition('://')[0]}://{self.bucket}/{key}"
 
 
 class Settings(NamedTuple):
@@ -144,7 +150,7 @@ def restore(kind: str, source_uri: str, stored: str) -> Settings:
 def _place(kind: str, source_uri: str) -> Place:
     found = _URI.fullmatch(source_uri)
     if found is None or found["scheme"] != _SCHEMES[kind]:
-        raise BadRequest(f"source_uri: expected {_SCHEMES[kind]}://bucket/prefix/, got {source_uri!r}")
+        raise BadRequest(f"source_uri: expected {_SCHEMES[kind]}://bucket/prefix/")
     prefix = found["prefix"] or ""
     return Place(source_uri, found["bucket"], prefix if not prefix or prefix.endswith("/") else f"{prefix}/")
 

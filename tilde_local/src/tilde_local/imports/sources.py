@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 from tilde_local.errors import BadGateway, BadRequest
+from tilde_local.imports import running
 from tilde_local.imports.settings import Settings
 
 __all__ = ["PIECE", "Found", "Opened", "Source", "SourceError", "check_installed", "explain", "open_source", "probe"]
@@ -90,7 +91,7 @@ def open_source(settings: Settings, attempts: int) -> AbstractAsyncContextManage
 def probe(settings: Settings) -> None:
     """List one key, in ten seconds at most. Raises BadGateway with the reason, BadRequest."""
     try:
-        asyncio.run(asyncio.wait_for(_list_one(settings), _PROBE_SECONDS))
+        running.run(asyncio.wait_for(_list_one(settings), _PROBE_SECONDS))
     except SourceError as error:
         raise BadGateway(f"the connection does not work: {error}", code="connection_failed") from error
     except asyncio.TimeoutError:

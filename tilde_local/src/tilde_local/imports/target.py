@@ -40,15 +40,15 @@ class Target:
             rest = key.rpartition("/")[2]
         return check_path(destination + rest, "the path that an object would get")
 
-    def source(self, **known: str) -> str:
+    def origin(self, **known: str | None) -> str:
         """Where an object comes from, as it is stored with it. What is empty is left out."""
         facts = {**known, "import_time": self.services.now(), "import_job_id": self.job.id}
         return msgspec.json.encode({name: value for name, value in facts.items() if value}).decode()
 
-    def stage_blob(self, path: str, stored: StoredBlob, content_type: str, source: str) -> None:
+    def stage_blob(self, path: str, stored: StoredBlob, content_type: str, origin: str) -> None:
         """Stage one object that was read."""
         now, upload_id = self.services.now(), str(uuid.uuid4())
-        entry = Entry(stored.digest, stored.size, f'"{stored.md5}"', _content_type(content_type), "", now, source)
+        entry = Entry(stored.digest, stored.size, f'"{stored.md5}"', _content_type(content_type), "", now, origin)
         with self.services.database.write() as db:
             # As an upload, so that it is cleaned up if this import comes to nothing.
             uploads.record_upload(db, upload_id, self._session.id, stored, now)

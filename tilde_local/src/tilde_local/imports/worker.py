@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from tilde_local.imports import jobs
+from tilde_local.imports import jobs, running
 from tilde_local.services import Services
 from tilde_local.store import imports
 from tilde_local.store.records import ImportJob
@@ -44,12 +44,15 @@ class Worker:
         while not self._stopping.is_set():
             self._services.imports_waiting.wait()
             self._services.imports_waiting.clear()
-            self._run_all()
+            try:
+                self._run_all()
+            except Exception:  # noqa: BLE001 - a full disk, say; what waits is taken up with the next import
+                _log.exception("imports are put off: the data directory cannot be used")
 
     def _run_all(self) -> None:
         while job := self._next():
             try:
-                asyncio.run(self._interruptible(job))
+                running.run(self._interruptible(job))
             except asyncio.CancelledError:
                 return
 

@@ -31,9 +31,7 @@ def create(
     query = "SELECT 1 FROM connectors WHERE organization_id = ? AND name = ? AND deleted_at IS NULL"
     if db.execute(query, (organization.id, name)).fetchone() is not None:
         raise Conflict(f"a connector named {name!r} exists already")
-    connector = Connector(
-        str(uuid.uuid4()), organization.id, name, settings.type, settings.place.uri, 0, now, None
-    )
+    connector = Connector(str(uuid.uuid4()), organization.id, name, settings.type, settings.place.uri, 0, now, None)
     db.execute(
         "INSERT INTO connectors (id, organization_id, name, type, source_uri, config, created_by_type, created_by,"
         " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -59,7 +59,7 @@ def next_unfinished(db: sqlite3.Connection) -> ImportJob | None:
 
 
 def _job(row: tuple[object, ...]) -> ImportJob:
-    return ImportJob(*row[:6], (row[6] or "", row[7] or ""), *row[8:])  # type: ignore[arg-type]
+    return ImportJob._make((*row[:6], (row[6] or "", row[7] or ""), *row[8:]))
 
 
 def begin(db: sqlite3.Connection, job: ImportJob, now: str) -> tuple[Repository, Session]:
@@ -96,9 +96,7 @@ def complete(db: sqlite3.Connection, job: ImportJob, commit_id: str, now: str) -
 def fail(db: sqlite3.Connection, job: ImportJob, reason: str, now: str) -> None:
     """It did not work: what was staged is rolled back."""
     _roll_back(db, job)
-    db.execute(
-        "UPDATE imports SET status = 'failed', error = ?, updated_at = ? WHERE id = ?", (reason, now, job.id)
-    )
+    db.execute("UPDATE imports SET status = 'failed', error = ?, updated_at = ? WHERE id = ?", (reason, now, job.id))
 
 
 def _roll_back(db: sqlite3.Connection, job: ImportJob) -> None:

@@ -68,10 +68,11 @@ def find(db: sqlite3.Connection, organization: Organization, name: str) -> Repos
 
 def find_by_key(db: sqlite3.Connection, key: int) -> Repository:
     """The repository, for the server's own use. Raises NotFound if it was deleted."""
-    row = db.execute(f"SELECT {_COLUMNS} FROM repositories WHERE key = ? AND deleted_at IS NULL", (key,)).fetchone()
-    if row is None:
-        raise NotFound("the repository was deleted")
-    return Repository(*row)
+    row = db.execute(f"SELECT {_COLUMNS}, deleted_at FROM repositories WHERE key = ?", (key,)).fetchone()
+    repository = Repository(*row[:-1])
+    if row[-1] is not None:
+        raise NotFound(f"repository {repository.name!r} was deleted")
+    return repository
 
 
 def list_in(db: sqlite3.Connection, organization: Organization, after: str = "") -> Iterator[Repository]:
