@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
 
 from tilde_local import Server
 from tilde_local.api.routes import ROUTES
@@ -35,6 +34,13 @@ class Names:
         role, agent = gated.make("/roles", {"name": "loader"}), gated.make("/agents", {"name": "reader"})
         session = gated.owner.session()
         gated.owner.put(session, "staged.txt", b"x")
+        nowhere = {"anonymous": True, "endpoint_url": "http://127.0.0.1:9"}
+        source = {"name": "source", "type": "s3", "source_uri": "s3://bucket", "config": nowhere}
+        order = {
+            "source_organization": gated.organization.rpartition("/")[2],
+            "source_repository": "data",
+            "destination_path": "copy/",
+        }
         self.values = {
             "organization": gated.organization.rpartition("/")[2],
             "repository": "data",
@@ -46,6 +52,8 @@ class Names:
             "agent_name": agent["name"],
             "user_id": gated.make("/members", {"username": username})["user_id"],
             "secret_key": "KEY",
+            "connector_id": gated.make("/connectors", source)["id"],
+            "job_id": gated.owner.call("POST", "/import", None, order).json["job_id"],
         }
         for owner in (f"{gated.organization}/agents/reader", gated.owner.root):
             assert self.api.call("PUT", f"{owner}/secrets/KEY", None, {"value": "v"}).status == 200
@@ -81,4 +89,7 @@ def test_operation(case: schemathesis.Case[Any], names: Names) -> None:
         headers={"Authorization": f"Bearer {names.api.api_key}"},
         allow_redirects=False,
     )
-    case.validate_response(response, checks=[not_a_server_error])
+    # That something outside cannot be reached is no failure of the server.
+    assert response.status_code < 500 or (
+        response.status_code == 502 and "502" in case.operation.definition.raw["responses"]
+    )
