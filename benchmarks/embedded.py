@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import tilde
 from tilde_local import Server
+from tilde_local.schema import ENTRY_COLUMNS
 
 REPOSITORY = "bench/many"
 SIZE = 48 * 1024 * 1024
@@ -45,10 +46,10 @@ def seed(server: Server, entries: int) -> str:
     return commit_id
 
 
-STAGE_COPIES = """
+STAGE_COPIES = f"""
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :entries)
-    INSERT INTO staged
-    SELECT session, printf('data/part-%08d.csv', n), blob, size, etag, content_type, metadata, modified
+    INSERT INTO staged (session, path, {ENTRY_COLUMNS})
+    SELECT session, printf('data/part-%08d.csv', n), {ENTRY_COLUMNS}
     FROM staged JOIN sessions ON sessions.key = staged.session, numbers WHERE sessions.id = :session
 """
 
