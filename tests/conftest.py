@@ -1,15 +1,23 @@
-"""No test sees the machine's own Tilde settings, and no embedded server answers what it does not describe."""
+"""No test sees the machine's own Tilde settings, and no embedded server answers what it does not describe.
+
+Also the servers that the tests of several folders import from.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tilde_core.default_client
 from conformance import Conformance
 from tilde_local.app import build_app
+
+if TYPE_CHECKING:
+    from outside import GcsServer, S3Server
 
 VARIABLES = (
     "TILDE_API_KEY",
@@ -48,3 +56,18 @@ def conforming(conformance: Conformance) -> Iterator[None]:
     yield
     complaints, conformance.complaints = conformance.complaints, []
     assert not complaints, "\n".join(complaints)
+
+
+def s3() -> Iterator[S3Server]:
+    from outside import S3Server
+
+    with closing(S3Server()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[GcsServer]:
+    from outside import GcsServer
+
+    with closing(GcsServer()) as server:
+        yield server
