@@ -8,8 +8,8 @@ import json
 import queue
 import socketserver
 import threading
-from email.message import Message
 from dataclasses import dataclass
+from email.message import Message
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlsplit

@@ -169,7 +169,7 @@ def test_a_connection_that_works(connectors: Connectors, s3: S3Server, gcs: GcsS
         {"type": "gcs", "source_uri": "gs://works/", "config": gcs.config},
     ):
         assert connectors.probe(**given).json == {"status": "ok"}
-        made = connectors.create(**given, name=given["type"])["id"]
+        made = connectors.create(str(given["type"]), **given)["id"]
         assert connectors.call("POST", f"/{made}/test").json == {"status": "ok"}
 
 
