@@ -58,6 +58,7 @@ def conforming(conformance: Conformance) -> Iterator[None]:
     assert not complaints, "\n".join(complaints)
 
 
+@pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
     from outside import S3Server
 

@@ -15,7 +15,18 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "run.py"
 
 
 def test_a_small_run() -> None:
-    command = [sys.executable, "-W", "error", BENCHMARKS, "--runs", "1", "--entries", "50", "call", "list"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-W",
+        "error",
+        BENCHMARKS,
+        "--runs",
+        "1",
+        "--entries",
+        "50",
+        "call",
+        "list",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stderr
     titles = [line[:44].strip() for line in done.stdout.splitlines()]
