@@ -1,4 +1,4 @@
-"""What imports read from: an S3 server and a GCS server on loopback, and a gate in front of them that can be shut."""
+"""What imports read from: an S3 server and a GCS server on loopback, and a door in front of them that can be shut."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from urllib.parse import quote, urlsplit
 from gcp_storage_emulator.server import create_server
 from moto.server import ThreadedMotoServer
 
-__all__ = ["Gate", "GcsServer", "S3Server", "Seen"]
+__all__ = ["Door", "GcsServer", "S3Server", "Seen"]
+
+# Nobody checks the signature, but nobody else may overwrite or delete.
+_SIGNED = "AWS4-HMAC-SHA256 Credential=OWNER/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
 def _request(url: str, method: str, path: str, data: bytes = b"", content_type: str = "text/plain") -> None:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
-    connection.request(method, path, data, {"Content-Type": content_type})
+    connection.request(method, path, data, {"Content-Type": content_type, "Authorization": _SIGNED})
     answer = connection.getresponse()
     assert answer.status < 300, answer.read()
     answer.read()
@@ -79,7 +82,7 @@ class GcsServer:
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that came to a gate."""
+    """A request that came to a door."""
 
     method: str
     path: str
@@ -87,7 +90,7 @@ class Seen:
     body: bytes
 
 
-class Gate:
+class Door:
     """Passes requests on to `url`. While it is shut, those for objects wait; listings never do.
 
     `seen` are all requests, `waiting` gets one item for each that waits. `cut` sends half of every object and hangs
@@ -118,7 +121,7 @@ class Gate:
         self._open = True
         self._tickets.release(1000)
 
-    def __enter__(self) -> Gate:
+    def __enter__(self) -> Door:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
@@ -128,22 +131,22 @@ class Gate:
         self._thread.join()
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        gate = self
+        door = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                gate._note(self, b"")
-                if not gate._open and _is_object(self.path):
-                    gate.waiting.put(self.path)
-                    gate._tickets.acquire()
-                gate._pass_on(self)
+                door._note(self, b"")
+                if not door._open and _is_object(self.path):
+                    door.waiting.put(self.path)
+                    door._tickets.acquire()
+                door._pass_on(self)
 
             def do_POST(self) -> None:
-                gate._note(self, self.rfile.read(int(self.headers["Content-Length"])))
+                door._note(self, self.rfile.read(int(self.headers["Content-Length"])))
                 answer: dict[str, Any] = {"access_token": "token-of-google", "expires_in": 3600, "token_type": "Bearer"}
-                if gate.token_status != 200:
+                if door.token_status != 200:
                     answer = {"error": "invalid_grant", "error_description": "no such account"}
-                self.send_response(gate.token_status)
+                self.send_response(door.token_status)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
                 self.wfile.write(json.dumps(answer).encode())

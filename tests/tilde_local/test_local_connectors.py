@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from outside import Gate, GcsServer, S3Server
+from outside import Door, GcsServer, S3Server
 from tilde_local import Server
 from tilde_local.api.connectors import CreateConnector
 from tilde_local.errors import BadRequest
@@ -59,8 +59,8 @@ def connectors(repo: Repo) -> Connectors:
 
 
 @pytest.fixture
-def gate(s3: S3Server) -> Iterator[Gate]:
-    with Gate(s3.url) as opened:
+def door(s3: S3Server) -> Iterator[Door]:
+    with Door(s3.url) as opened:
         yield opened
 
 
@@ -224,37 +224,37 @@ def test_a_name_server_that_does_not_answer(
 
 
 def test_keys_that_are_refused_are_not_told(
-    connectors: Connectors, gate: Gate, refused: Callable[..., None], caplog: pytest.LogCaptureFixture
+    connectors: Connectors, door: Door, refused: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    gate.refusal = (
+    door.refusal = (
         b"<Error><Code>InvalidAccessKeyId</Code><Message>No AKIDEXAMPLE, s3-secret, t-secret</Message></Error>"
     )
-    answer = connectors.probe(config={**KEYS, "session_token": "t-secret", "endpoint_url": gate.url})
+    answer = connectors.probe(config={**KEYS, "session_token": "t-secret", "endpoint_url": door.url})
     refused(answer, 502, "No ***, ***, ***", code="connection_failed")
     assert "secret" not in caplog.text
 
 
 def test_s3_gets_the_keys_of_the_connector_and_no_others(
-    connectors: Connectors, s3: S3Server, gate: Gate, monkeypatch: pytest.MonkeyPatch, no_settings: Path
+    connectors: Connectors, s3: S3Server, door: Door, monkeypatch: pytest.MonkeyPatch, no_settings: Path
 ) -> None:
     s3.bucket("keys")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "of-the-machine")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    config = {**KEYS, "endpoint_url": gate.url}
+    config = {**KEYS, "endpoint_url": door.url}
     for more in ({}, {"session_token": "t-secret", "region": "eu-west-1"}):
         assert connectors.probe(source_uri="s3://keys/p", config={**config, **more}).status == 200
-    anonymous = {"anonymous": True, "endpoint_url": gate.url}
+    anonymous = {"anonymous": True, "endpoint_url": door.url}
     assert connectors.probe(source_uri="s3://keys/p", config=anonymous).status == 200
-    plain, regional, unsigned = (each.headers for each in gate.seen)
+    plain, regional, unsigned = (each.headers for each in door.seen)
     assert "Credential=AKIDEXAMPLE/" in plain["Authorization"]
     assert "/us-east-1/" in plain["Authorization"]
     assert "X-Amz-Security-Token" not in plain
     assert "/eu-west-1/" in regional["Authorization"]
     assert regional["X-Amz-Security-Token"] == "t-secret"
     assert "Authorization" not in unsigned
-    assert all("max-keys=1&" in f"{each.path}&" and "prefix=p%2F" in each.path for each in gate.seen)
+    assert all("max-keys=1&" in f"{each.path}&" and "prefix=p%2F" in each.path for each in door.seen)
 
 
 def private_key() -> str:
@@ -268,15 +268,15 @@ def test_gcs_gets_a_token_of_the_service_account(
     connectors: Connectors, gcs: GcsServer, refused: Callable[..., None]
 ) -> None:
     gcs.bucket("tokens")
-    with Gate(gcs.url) as gate:
-        account = {**ACCOUNT, "private_key": private_key(), "token_uri": f"{gate.url}/token"}
-        config = {"credentials_json": json.dumps(account), "endpoint_url": gate.url, "project_id": "p"}
+    with Door(gcs.url) as door:
+        account = {**ACCOUNT, "private_key": private_key(), "token_uri": f"{door.url}/token"}
+        config = {"credentials_json": json.dumps(account), "endpoint_url": door.url, "project_id": "p"}
         given = {"type": "gcs", "source_uri": "gs://tokens/", "config": config}
         assert connectors.probe(**given).status == 200
-        asked, listed = gate.seen
+        asked, listed = door.seen
         assert b"assertion=" in asked.body
         assert listed.headers["Authorization"] == "Bearer token-of-google"
-        gate.token_status = 400
+        door.token_status = 400
         refused(connectors.probe(**given), 502, "cannot log in", "no such account")
         account["private_key"] = "gcs-secret"
         answer = connectors.probe(**{**given, "config": {**config, "credentials_json": json.dumps(account)}})

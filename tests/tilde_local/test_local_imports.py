@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from outside import Gate, GcsServer, S3Server
+from outside import Door, GcsServer, S3Server
 from tilde_local import Server
 from tilde_local.imports import copying, fetching, jobs
 from tilde_local.store import imports
@@ -79,7 +79,9 @@ class Importing:
         assert [word for word in words if word not in job["error"]] == [], job
         assert "s3-secret" not in job["error"]
         assert self.query("SELECT count(*) FROM staged") == [(0,)]
-        states = self.query("SELECT s.state FROM sessions s JOIN imports i ON i.session_id = s.id WHERE i.id = ?", job_id)
+        states = self.query(
+            "SELECT s.state FROM sessions s JOIN imports i ON i.session_id = s.id WHERE i.id = ?", job_id
+        )
         assert states in ([], [("rolled_back",)])
 
     def query(self, sql: str, *values: Any) -> list[Any]:
@@ -108,16 +110,16 @@ def into(server: Server, connect: Connect) -> Importing:
 
 
 @pytest.fixture
-def gate(s3: S3Server) -> Iterator[Gate]:
-    with Gate(s3.url) as opened:
+def door(s3: S3Server) -> Iterator[Door]:
+    with Door(s3.url) as opened:
         yield opened
 
 
 class Bucket:
     """A bucket of a test's own, with three objects below data/."""
 
-    def __init__(self, s3: S3Server, gate: Gate, name: str) -> None:
-        self.s3, self.gate, self.name = s3, gate, name
+    def __init__(self, s3: S3Server, door: Door, name: str) -> None:
+        self.s3, self.door, self.name = s3, door, name
         s3.bucket(name)
         for letter in "abc":
             self.put(f"data/{letter}.txt", letter.encode() * 10)
@@ -131,12 +133,12 @@ class Bucket:
 
     @property
     def config(self) -> dict[str, Any]:
-        return {**self.s3.config, "endpoint_url": self.gate.url}
+        return {**self.s3.config, "endpoint_url": self.door.url}
 
 
 @pytest.fixture
-def bucket(s3: S3Server, gate: Gate) -> Bucket:
-    return Bucket(s3, gate, f"bucket-{time.monotonic_ns()}")
+def bucket(s3: S3Server, door: Door) -> Bucket:
+    return Bucket(s3, door, f"bucket-{time.monotonic_ns()}")
 
 
 ABC = {f"in/{letter}.txt": letter.encode() * 10 for letter in "abc"}
@@ -233,19 +235,19 @@ def test_what_a_header_cannot_say_is_no_content_type(into: Importing, gcs: GcsSe
 
 
 def test_progress(into: Importing, bucket: Bucket) -> None:
-    bucket.gate.shut()
+    bucket.door.shut()
     connector_id = into.connector(bucket.uri, bucket.config)
     first = into.start(connector_id=connector_id)
     second = into.start(connector_id=connector_id, destination_path="again/")
     for done in range(3):
-        assert bucket.gate.waiting.get(timeout=30).endswith(f"/data/{'abc'[done]}.txt")
+        assert bucket.door.waiting.get(timeout=30).endswith(f"/data/{'abc'[done]}.txt")
         job = into.job(first)
         assert (job["status"], job["objects_imported"]) == ("running", done)
         assert into.repo.get("/objects").results == []
-        bucket.gate.let_pass(1)
+        bucket.door.let_pass(1)
     assert into.end(first)["objects_imported"] == 3
     assert into.job(second)["status"] in RUNNING
-    bucket.gate.open()
+    bucket.door.open()
     assert into.end(second)["status"] == "completed"
     assert len(into.contents) == 6
 
@@ -271,19 +273,19 @@ def test_a_large_object_is_never_in_memory_as_a_whole(
 
 
 def test_stopped_in_the_middle_and_run_again(tmp_path: Path, connect: Connect, bucket: Bucket) -> None:
-    bucket.gate.shut()
+    bucket.door.shut()
     with Server(tmp_path) as server:
         before = Importing(server, connect(server.endpoint_url, server.api_key).new_repository())
         job_id = before.start(connector_id=before.connector(bucket.uri, bucket.config))
-        bucket.gate.waiting.get(timeout=30)
-        bucket.gate.let_pass(1)
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
+        bucket.door.let_pass(1)
+        bucket.door.waiting.get(timeout=30)
         assert before.job(job_id)["objects_imported"] == 1
         ((session,),) = before.query("SELECT session_id FROM imports")
-        assert before.repo.get(f"/sessions/{session}/uncommitted").paths == ["in/a.txt"]
+        assert before.repo.get("/changes", session_id=session).paths == ["in/a.txt"]
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
-    bucket.gate.open()
+    bucket.door.open()
     with Server(tmp_path) as server:
         after = Importing(server, connect(server.endpoint_url, server.api_key).repository(before.repo.root))
         job = after.end(job_id)
@@ -298,9 +300,9 @@ def test_stopped_in_the_middle_and_run_again(tmp_path: Path, connect: Connect, b
 
 
 def test_a_server_that_stops_leaves_no_thread(into: Importing, bucket: Bucket) -> None:
-    bucket.gate.shut()
+    bucket.door.shut()
     into.start(connector_id=into.connector(bucket.uri, bucket.config))
-    bucket.gate.waiting.get(timeout=30)
+    bucket.door.waiting.get(timeout=30)
     into.server.stop()
     assert "tilde-local-imports" not in [thread.name for thread in threading.enumerate()]
 
@@ -317,26 +319,27 @@ class TestFailures:
         into.failed(into.start(connector_id=into.connector("gs://missing-1/", gcs.config)), "gs://missing-1/")
 
     def test_keys_that_are_refused(self, into: Importing, bucket: Bucket) -> None:
-        bucket.gate.refusal = b"<Error><Code>AccessDenied</Code><Message>s3-secret may not</Message></Error>"
+        bucket.door.refusal = b"<Error><Code>AccessDenied</Code><Message>s3-secret may not</Message></Error>"
         into.failed(into.start(connector_id=into.connector(bucket.uri, bucket.config)), "cannot list", "*** may not")
 
     def test_an_object_that_vanishes(self, into: Importing, bucket: Bucket) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         job_id = into.start(connector_id=into.connector(bucket.uri, bucket.config))
+        bucket.door.waiting.get(timeout=30)
         bucket.s3.delete(bucket.name, "data/b.txt")
-        bucket.gate.open()
+        bucket.door.open()
         into.failed(job_id, "cannot read", "data/b.txt")
 
     def test_an_object_that_changes(self, into: Importing, bucket: Bucket) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         job_id = into.start(connector_id=into.connector(bucket.uri, bucket.config))
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
         bucket.put("data/b.txt", b"other bytes")
-        bucket.gate.open()
+        bucket.door.open()
         into.failed(job_id, "cannot read", "data/b.txt")
 
     def test_a_connection_that_breaks(self, into: Importing, bucket: Bucket, tmp_path: Path) -> None:
-        bucket.gate.cut = True
+        bucket.door.cut = True
         into.failed(into.start(connector_id=into.connector(bucket.uri, bucket.config)), "data/a.txt")
 
     def test_a_path_that_no_object_can_have(self, into: Importing, bucket: Bucket) -> None:
@@ -345,11 +348,11 @@ class TestFailures:
         into.failed(job_id, "the path that an object would get", "1024 bytes")
 
     def test_a_path_that_another_commit_changes(self, into: Importing, bucket: Bucket) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         job_id = into.start(connector_id=into.connector(bucket.uri, bucket.config))
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
         into.repo.commit({"in/b.txt": b"mine"})
-        bucket.gate.open()
+        bucket.door.open()
         into.failed(job_id, "'in/b.txt' changed in another commit")
         assert into.contents == {"in/b.txt": b"mine"}
 
@@ -359,26 +362,26 @@ class TestFailures:
             ("UPDATE connectors SET disabled = 1", ["is disabled"]),
             ("DELETE FROM repository_connectors", ["is not attached"]),
             ("UPDATE connectors SET deleted_at = 'now', config = x''", ["was deleted"]),
-            ("UPDATE connectors SET config = x'00'", ["encryption.key"]),
+            ("UPDATE connectors SET config = zeroblob(40)", ["encryption.key"]),
         ],
     )
     def test_a_connector_that_changes(self, into: Importing, bucket: Bucket, change: str, words: list[str]) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         connector_id = into.connector(bucket.uri, bucket.config)
         first = into.start(connector_id=connector_id)
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
         second = into.start(connector_id=connector_id)
         into.change(change)
-        bucket.gate.open()
+        bucket.door.open()
         assert into.end(first)["status"] == "completed"
         into.failed(second, *words)
 
     def test_a_repository_that_is_deleted(self, into: Importing, bucket: Bucket) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         job_id = into.start(connector_id=into.connector(bucket.uri, bucket.config))
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
         assert into.repo.call("DELETE", "").status == 204
-        bucket.gate.open()
+        bucket.door.open()
         deadline = time.monotonic() + 30
         while into.query("SELECT status FROM imports") != [("failed",)] and time.monotonic() < deadline:
             threading.Event().wait(0.005)
@@ -387,7 +390,7 @@ class TestFailures:
 
     @pytest.mark.parametrize("approval", [True, False], ids=["approval", "deleted"])
     def test_an_agent_that_may_no_longer(
-        self, server: Server, gate: Gate, bucket: Bucket, connect: Connect, approval: bool
+        self, server: Server, door: Door, bucket: Bucket, connect: Connect, approval: bool
     ) -> None:
         into = Importing(server, connect(server.endpoint_url, server.api_key).new_repository())
         connector_id = into.connector(bucket.uri, bucket.config)
@@ -396,14 +399,14 @@ class TestFailures:
         keys = f"{into.organization}/agents/bringer/auth/keys"
         token = into.repo.api.call("POST", keys, None, {"name": "k"}).json["token"]
         agent = Importing(server, connect(server.endpoint_url, token).repository(into.repo.root))
-        gate.shut()
+        door.shut()
         job_id = agent.start(connector_id=connector_id)
-        gate.waiting.get(timeout=30)
+        door.waiting.get(timeout=30)
         if approval:
             server.require_approval(f"{into.name}/data")
         else:
             assert into.repo.api.call("DELETE", f"{into.organization}/agents/bringer").status == 204
-        gate.open()
+        door.open()
         into.failed(job_id, "wait for approval" if approval else "is there no more")
 
 
@@ -500,8 +503,9 @@ class TestRepositories:
         assert into.repo.read("in/a.txt").headers["ETag"] == f'"{original["e_tag"]}"'
 
     def test_in_batches_of_one_and_the_same_commit(
-        self, into: Importing, source: Importing, monkeypatch: pytest.MonkeyPatch
+        self, into: Importing, source: Importing, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        writer = connect(into.server.endpoint_url, into.server.api_key).repository(source.repo.root)
         read = copying._page
         pages: list[int] = []
 
@@ -509,7 +513,7 @@ class TestRepositories:
             page = read(*arguments)
             pages.append(len(page))
             if len(pages) == 1:
-                source.repo.commit({"data/b.txt": b"too late", "data/bb.txt": b"too late", "data/c.txt": None})
+                writer.commit({"data/b.txt": b"too late", "data/bb.txt": b"too late", "data/c.txt": None})
             return page
 
         monkeypatch.setattr(copying, "_PAGE", 2)
@@ -527,12 +531,12 @@ class TestRepositories:
         into.failed(into.start(**self.names(empty)), "nothing to import", f"{empty.name}/data/")
 
     def test_one_that_is_deleted_meanwhile(self, into: Importing, source: Importing, bucket: Bucket) -> None:
-        bucket.gate.shut()
+        bucket.door.shut()
         into.start(connector_id=into.connector(bucket.uri, bucket.config))
-        bucket.gate.waiting.get(timeout=30)
+        bucket.door.waiting.get(timeout=30)
         job_id = into.start(**self.names(source))
         assert source.repo.call("DELETE", "").status == 204
-        bucket.gate.open()
+        bucket.door.open()
         into.failed(job_id, "repository 'data' was deleted")
 
     def test_an_object_in_parts(self, into: Importing, source: Importing) -> None:
