@@ -118,7 +118,7 @@ def test_config(call: Call) -> Response:
     return json_response(Works())
 
 
-@endpoint("testConnector", {200: Works}, errors=(400, 403, 404, 502))
+@endpoint("testConnector", {200: Works}, errors=(400, 403, 404, 500, 502))
 def test(call: Call) -> Response:
     """POST /connectors/{connector_id}/test"""
     with call.services.database.read() as db:
