@@ -93,15 +93,15 @@ class Seen:
 class Door:
     """Passes requests on to `url`. While it is shut, those for objects wait; listings never do.
 
-    `seen` are all requests, `waiting` gets one item for each that waits. `cut` sends half of every object and hangs
-    up. `refusal` is answered to everything, with a 403. POST /token answers as Google's does, or with `token_status`.
+    `seen` are all requests, `waiting` gets one item for each that waits. Of the next `cuts` objects, only half is sent.
+    `refusal` is answered to everything, with a 403. POST /token answers as Google's does, or with `token_status`.
     """
 
     def __init__(self, url: str) -> None:
         self._target = urlsplit(url).netloc
         self.seen: list[Seen] = []
         self.waiting: queue.Queue[str] = queue.Queue()
-        self.cut = False
+        self.cuts = 0
         self.refusal = b""
         self.token_status = 200
         self._tickets = threading.Semaphore(0)
@@ -176,7 +176,9 @@ class Door:
                 request.send_header(name, value)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        request.wfile.write(body[: len(body) // 2] if self.cut and _is_object(request.path) else body)
+        cut = self.cuts > 0 and _is_object(request.path)
+        self.cuts -= cut
+        request.wfile.write(body[: len(body) // 2] if cut else body)
 
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

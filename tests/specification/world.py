@@ -166,7 +166,7 @@ class World:
         Python warns of such a file, and rightly. That one warning is let pass, and no other.
         """
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"unclosed file <_io\.BufferedReader", ResourceWarning)
+            warnings.filterwarnings("ignore", r"unclosed file <_io\.(BufferedReader|TextIOWrapper)", ResourceWarning)
             outcome = self.run_in_repo(replace)
             gc.collect()
         return outcome

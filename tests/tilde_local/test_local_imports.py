@@ -15,6 +15,7 @@ import pytest
 
 from outside import Door, GcsServer, S3Server
 from tilde_local import Server
+from tilde_local.blobs import BlobWriter
 from tilde_local.imports import copying, fetching, jobs
 from tilde_local.store import imports
 from tilde_local.store.records import ImportJob
@@ -256,20 +257,33 @@ def test_a_large_object_is_never_in_memory_as_a_whole(
     into: Importing, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces: list[int] = []
-    make = type(into.server.services.blobs).create
+    write = BlobWriter.write
 
-    def create(blobs: Any) -> Any:
-        writer = make(blobs)
-        write = writer.write
-        writer.write = lambda data: (pieces.append(len(data)), write(data))
-        return writer
+    def note(writer: BlobWriter, data: bytes) -> None:
+        pieces.append(len(data))
+        write(writer, data)
 
     bucket.put("large/object", b"x" * 5_000_000)
     connector_id = into.connector(f"s3://{bucket.name}/large/", bucket.config)
-    monkeypatch.setattr(type(into.server.services.blobs), "create", create)
+    monkeypatch.setattr(BlobWriter, "write", note)
     into.run(connector_id=connector_id)
     assert sum(pieces) == 5_000_000
     assert max(pieces) <= 1024 * 1024
+
+
+@pytest.mark.parametrize("kind", ["s3", "gcs"])
+def test_a_connection_that_breaks_once(into: Importing, bucket: Bucket, gcs: GcsServer, kind: str) -> None:
+    if kind == "s3":
+        bucket.door.cuts = 1
+        into.run(connector_id=into.connector(bucket.uri, bucket.config))
+        assert into.contents == ABC
+        return
+    gcs.bucket("breaks")
+    gcs.put("breaks", "a", b"a" * 10)
+    with Door(gcs.url) as door:
+        door.cuts = 1
+        into.run(connector_id=into.connector("gs://breaks/", {**gcs.config, "endpoint_url": door.url}))
+    assert into.contents == {"in/a": b"a" * 10}
 
 
 def test_stopped_in_the_middle_and_run_again(tmp_path: Path, connect: Connect, bucket: Bucket) -> None:
@@ -338,9 +352,10 @@ class TestFailures:
         bucket.door.open()
         into.failed(job_id, "cannot read", "data/b.txt")
 
-    def test_a_connection_that_breaks(self, into: Importing, bucket: Bucket, tmp_path: Path) -> None:
-        bucket.door.cut = True
-        into.failed(into.start(connector_id=into.connector(bucket.uri, bucket.config)), "data/a.txt")
+    def test_a_connection_that_breaks_again_and_again(self, into: Importing, bucket: Bucket) -> None:
+        bucket.door.cuts = 3
+        into.failed(into.start(connector_id=into.connector(bucket.uri, bucket.config)), "cannot read", "data/a.txt")
+        assert list(into.server.services.blobs._temporary.iterdir()) == []
 
     def test_a_path_that_no_object_can_have(self, into: Importing, bucket: Bucket) -> None:
         connector_id = into.connector(bucket.uri, bucket.config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tilde_local.blobs import Blobs, StoredBlob
 from tilde_local.imports.settings import Settings
-from tilde_local.imports.sources import Found, Opened, Source, SourceError, open_source
+from tilde_local.imports.sources import Found, InterruptedReading, Opened, Source, SourceError, open_source
 from tilde_local.imports.target import Target
 from tilde_local.store import connectors
 
@@ -36,8 +36,7 @@ def _settings(target: Target, connector_id: str) -> Settings:
 
 async def _fetch_one(target: Target, settings: Settings, source: Source, found: Found, prefix: str) -> None:
     path, uri = target.path_of(found.key, prefix), settings.place.uri_of(found.key)
-    async with source.read(found) as opened:
-        stored = await _store(target.services.blobs, opened, found, uri)
+    stored, opened = await _read(target.services.blobs, source, found, uri)
     origin = target.origin(
         connector_id=target.job.connector_id,
         connector_type=settings.type,
@@ -46,6 +45,18 @@ async def _fetch_one(target: Target, settings: Settings, source: Source, found: 
         source_etag=found.etag.strip('"'),
     )
     target.stage_blob(path, stored, opened.content_type, origin)
+
+
+async def _read(blobs: Blobs, source: Source, found: Found, uri: str) -> tuple[StoredBlob, Opened]:
+    """The object as a blob, and what else its source says of it. Raises SourceError."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with source.read(found) as opened:
+                return await _store(blobs, opened, found, uri), opened
+        except InterruptedReading:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("there is at least one attempt")
 
 
 async def _store(blobs: Blobs, opened: Opened, found: Found, uri: str) -> StoredBlob:

@@ -19,7 +19,7 @@ from requests import RequestException
 from yarl import URL
 
 from tilde_local.imports.settings import GcsConfig, Settings
-from tilde_local.imports.sources import PIECE, Found, Opened, SourceError, explain
+from tilde_local.imports.sources import PIECE, Found, InterruptedReading, Opened, SourceError, explain
 
 __all__ = ["connect"]
 
@@ -112,7 +112,7 @@ class GcsSource:
             yield Opened(answer.headers.get("Content-Type", ""), found.version, pieces)
 
     async def _pieces(self, answer: ClientResponse, what: str) -> AsyncIterator[bytes]:
-        with _explained(what, self._secrets):
+        with _explained(what, self._secrets, InterruptedReading):
             while piece := await answer.content.read(PIECE):
                 yield piece
 
@@ -141,11 +141,11 @@ class GcsSource:
 
 
 @contextmanager
-def _explained(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
-    """Raise SourceError for what the libraries below raise."""
+def _explained(what: str, secrets: tuple[str, ...], kind: type[SourceError] = SourceError) -> Iterator[None]:
+    """Raise a SourceError for what the libraries below raise."""
     try:
         yield
     except FileNotFoundError as error:
         raise SourceError(f"{what}: there is no such bucket or object") from error
     except _FAILURES as error:
-        raise explain(what, error, secrets) from error
+        raise explain(what, error, secrets, kind) from error

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError
 from s3fs import S3FileSystem
 
 from tilde_local.imports.settings import S3Config, Settings
-from tilde_local.imports.sources import PIECE, Found, Opened, explain
+from tilde_local.imports.sources import PIECE, Found, InterruptedReading, Opened, SourceError, explain
 
 __all__ = ["connect"]
 
@@ -102,14 +102,14 @@ class S3Source:
             yield Opened(answer.get("ContentType", ""), _version(answer), pieces)
 
     async def _pieces(self, body: Any, what: str) -> AsyncIterator[bytes]:
-        with self.explained(what):
+        with self.explained(what, InterruptedReading):
             while piece := await body.read(PIECE):
                 yield piece
 
     @contextmanager
-    def explained(self, what: str) -> Iterator[None]:
-        """Raise SourceError for what the libraries below raise."""
+    def explained(self, what: str, kind: type[SourceError] = SourceError) -> Iterator[None]:
+        """Raise a SourceError for what the libraries below raise."""
         try:
             yield
         except _FAILURES as error:
-            raise explain(what, error, self._secrets) from error
+            raise explain(what, error, self._secrets, kind) from error

@@ -14,7 +14,18 @@ from tilde_local.errors import BadGateway, BadRequest
 from tilde_local.imports import running
 from tilde_local.imports.settings import Settings
 
-__all__ = ["PIECE", "Found", "Opened", "Source", "SourceError", "check_installed", "explain", "open_source", "probe"]
+__all__ = [
+    "PIECE",
+    "Found",
+    "InterruptedReading",
+    "Opened",
+    "Source",
+    "SourceError",
+    "check_installed",
+    "explain",
+    "open_source",
+    "probe",
+]
 
 # How much is in memory of an object at a time, in bytes.
 PIECE = 1024 * 1024
@@ -55,7 +66,13 @@ class SourceError(Exception):
     """A source cannot be read. The message is for people and holds no credentials."""
 
 
-def explain(what: str, error: BaseException, secrets: Iterable[str]) -> SourceError:
+class InterruptedReading(SourceError):
+    """A connection broke in the middle of an object: reading it anew may work."""
+
+
+def explain(
+    what: str, error: BaseException, secrets: Iterable[str], kind: type[SourceError] = SourceError
+) -> SourceError:
     """`error` as a SourceError: its first line, without queries of URLs, and without secrets that came back."""
     # Google's errors have more arguments: what was answered, all of it.
     first = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
@@ -63,7 +80,7 @@ def explain(what: str, error: BaseException, secrets: Iterable[str]) -> SourceEr
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     text = _QUERY.sub("", text)
-    return SourceError(f"{what}: {text[:_LONGEST_REASON]}")
+    return kind(f"{what}: {text[:_LONGEST_REASON]}")
 
 
 def check_installed(kind: str) -> None:
