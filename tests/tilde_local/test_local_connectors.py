@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -159,6 +160,12 @@ def test_without_the_library(
         connectors.repo.call("POST", "/import", None, {"connector_id": made, "destination_path": ""}),
     ):
         refused(answer, 400, 'pip install "tilde-local[s3]"', code="missing_extra")
+
+
+def test_the_libraries_are_imported_only_when_they_are_needed() -> None:
+    program = "import sys, tilde_local\nwith tilde_local.Server(): print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {"s3fs", "gcsfs", "fsspec", "aiohttp", "google"} & set(run.stdout.split()) == set()
 
 
 def test_a_connection_that_works(connectors: Connectors, s3: S3Server, gcs: GcsServer) -> None:

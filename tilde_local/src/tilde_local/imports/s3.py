@@ -97,7 +97,8 @@ class S3Source:
         what = f"cannot read s3://{self._bucket}/{found.key}"
         with self.explained(what):
             answer = await self._files._call_s3("get_object", Bucket=self._bucket, Key=found.key, IfMatch=found.etag)
-        async with answer["Body"] as body:
+        body = answer["Body"]
+        async with body:  # which need not be what that gives
             pieces = self._pieces(body, what)
             yield Opened(answer.get("ContentType", ""), _version(answer), pieces)
 
