@@ -62,9 +62,11 @@ def world(
 
 
 @pytest.fixture
-def organization(client: Client) -> Organization:
-    """A fresh one."""
-    return client.organizations.create(f"promise-{next(_numbers)}")
+def organization(client: Client) -> Iterator[Organization]:
+    """A fresh one, gone after the test: the page's own examples list all there are."""
+    created = client.organizations.create(f"promise-{next(_numbers)}")
+    yield created
+    client.organizations.delete(created.name)
 
 
 @pytest.fixture
