@@ -159,7 +159,7 @@ def test_without_the_library(
         connectors.call("POST", f"/{made}/test"),
         connectors.repo.call("POST", "/import", None, {"connector_id": made, "destination_path": ""}),
     ):
-        refused(answer, 400, 'pip install "tilde-local[s3]"', code="missing_extra")
+        refused(answer, 400, "pip install s3fs", code="missing_extra")
 
 
 def test_the_libraries_are_imported_only_when_they_are_needed() -> None:

@@ -87,8 +87,8 @@ def check_installed(kind: str) -> None:
     """Raise BadRequest if the library for this type of connector is missing."""
     if find_spec(_LIBRARIES[kind]) is None:
         raise BadRequest(
-            f'connectors of type {kind!r} need {_LIBRARIES[kind]}: pip install "tilde-local[{kind}]",'
-            " and start the server again",
+            f"connectors of type {kind!r} need {_LIBRARIES[kind]}: install it beside the server (pip install"
+            f" {_LIBRARIES[kind]}), and start the server again",
             code="missing_extra",
         )
 
