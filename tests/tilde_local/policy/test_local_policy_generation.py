@@ -112,6 +112,7 @@ def test_read_only_has_the_last_word() -> None:
         ("in repository a read and in repository b write", "which place"),
         ("read under x/ in repository a and under y/ in repository b", "which path is meant in which repository"),
         ("Read repository a. Write under x/.", "in which repository a path"),
+        ("Read repositories " + ", ".join(f"a{number}" for number in range(500)), "more than 65536 bytes"),
     ],
 )
 def test_what_is_not_understood_is_refused(prompt: str, message: str) -> None:

@@ -13,7 +13,7 @@ from itertools import groupby, product
 from typing import NamedTuple
 
 from tilde_local.policy.actions import ACTIONS
-from tilde_local.policy.language import Statement, format_statement
+from tilde_local.policy.language import MAX_BYTES, Statement, format_statement
 from tilde_local.policy.patterns import literal
 
 __all__ = ["PromptError", "generate"]
@@ -120,7 +120,10 @@ def generate(prompt: str) -> str:
         raise PromptError("finds nothing in the prompt that it should allow")
     order = list(ACTIONS)
     calls = sorted(dict.fromkeys(calls), key=lambda call: order.index(call.action))
-    return "".join(f"{line}\n" for line in (_NOTE, *map(format_statement, calls)))
+    text = "".join(f"{line}\n" for line in (_NOTE, *map(format_statement, calls)))
+    if len(text.encode()) > MAX_BYTES:
+        raise PromptError(f"would need a policy of more than {MAX_BYTES} bytes for it")
+    return text
 
 
 def _read(sentence: str) -> Iterator[_Wish | _Place]:
