@@ -12,7 +12,8 @@ ApiError                 500  internal_error
 ├── BodyTooLarge         413  body_too_large
 ├── RangeNotSatisfiable  416  range_not_satisfiable
 ├── Locked               423  locked
-└── BadGateway           502  bad_gateway
+├── BadGateway           502  bad_gateway
+└── Unavailable          503  unavailable, sandboxes_unavailable, not_ready
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "RangeNotSatisfiable",
     "StartError",
     "Unauthorized",
+    "Unavailable",
     "error_response",
 ]
 
@@ -141,6 +143,13 @@ class BadGateway(ApiError):
 
     status = 502
     code = "bad_gateway"
+
+
+class Unavailable(ApiError):
+    """The server cannot do this now, or not on this machine; nothing is wrong with the request."""
+
+    status = 503
+    code = "unavailable"
 
 
 class StartError(RuntimeError):
