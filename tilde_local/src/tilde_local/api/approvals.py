@@ -61,7 +61,7 @@ class ApprovalRequired(msgspec.Struct):
             session_id,
             "agents' commits to this repository wait for approval: somebody who may approve has to look at web_url",
             f"{call.origin}/api/v1{path}",
-            f"{call.origin}/console{path}",
+            f"{call.web_origin}/console{path}",
         )
 
 
