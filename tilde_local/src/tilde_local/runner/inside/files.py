@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, bind, mount, mount_flags
+from .kernel import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, bind, mount, mount_flags
 
 __all__ = ["UPPER", "Plan", "assemble", "mount_kernel_files", "mount_overlay"]
 
@@ -40,8 +40,11 @@ _PROC_HIDDEN = (
 _SKELETON_OPTIONS = "mode=755,size=16m"
 
 
-def assemble(plan: Plan, owner: tuple[int, int]) -> None:
-    """Mount everything but what needs the container's own namespaces. Leaves the process in `staging`."""
+def assemble(plan: Plan, owner: tuple[int, int] | None) -> None:
+    """Mount everything but what needs the container's own namespaces. Leaves the process in `staging`.
+
+    What can be written belongs to `owner`, or to who makes it.
+    """
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     mount("tilde", plan["staging"], "tmpfs", MS_NOSUID | MS_NODEV, _SKELETON_OPTIONS)
     os.chdir(plan["staging"])
@@ -58,14 +61,15 @@ def assemble(plan: Plan, owner: tuple[int, int]) -> None:
             mount("hidden", f"root{path}", "tmpfs", _READ_ONLY, "mode=000,size=4k,nr_inodes=1")
 
 
-def _mount_written(plan: Plan, owner: tuple[int, int]) -> None:
+def _mount_written(plan: Plan, owner: tuple[int, int] | None) -> None:
     options = f"mode=755,size={plan['disk_bytes']},nr_inodes={plan['files']}"
     mount("written", "written", "tmpfs", MS_NOSUID | MS_NODEV, options)
     for name, mode in (("upper", 0o755), ("work", 0o755), ("home", 0o700), ("tmp", 0o1777), ("shm", 0o1777)):
         path = Path("written", name)
         path.mkdir()
         path.chmod(mode)
-        os.chown(path, *owner)
+        if owner is not None:
+            os.chown(path, *owner)
 
 
 def _lay_out_root(plan: Plan) -> None:
@@ -84,7 +88,7 @@ def _fill_dev() -> None:
     for name in _DEVICES:
         target = Path("root/dev", name)
         target.touch()
-        mount(f"/dev/{name}", str(target), None, 4096)
+        mount(f"/dev/{name}", str(target), None, MS_BIND)
         mount_flags(str(target), MS_NOSUID | MS_NOEXEC, recursive=False)
     for name, destination in _LINKS_IN_DEV.items():
         Path("root/dev", name).symlink_to(destination)
@@ -104,7 +108,7 @@ def mount_overlay(plan: Plan) -> None:
     options = f"lowerdir=lower,upperdir={UPPER},workdir=written/work,userxattr"
     mount("files", f"root{plan['mountpoint']}", "overlay", MS_NOSUID | MS_NODEV, options)
     # The copy of a mount that a user namespace inherited cannot become a root; a mount of its own can.
-    mount("root", "root", None, 4096 | MS_REC)
+    mount("root", "root", None, MS_BIND | MS_REC)
     os.chdir("root")
     mount_flags(".", MS_RDONLY | MS_NOSUID | MS_NODEV, recursive=False)
 

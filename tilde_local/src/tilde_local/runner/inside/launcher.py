@@ -57,7 +57,7 @@ def _launch(plan: files.Plan, control: socket.socket) -> None:
         _assemble_as_root(plan, owner)
     _enter_namespaces(owner)
     if not plan["privileged"]:
-        files.assemble(plan, owner)
+        files.assemble(plan, None)
     upper = os.open(files.UPPER, os.O_RDONLY | os.O_DIRECTORY)
     files.mount_overlay(plan)
     kernel.start_loopback()
