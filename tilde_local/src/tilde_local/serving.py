@@ -73,7 +73,7 @@ class _WebSocketProtocol(WSProtocol):
     def handle_connect(self, event: events.Request) -> None:
         """Hand the question to the endpoint, as an extension."""
         super().handle_connect(event)
-        self.scope["extensions"][PEER_IS_GONE] = self._is_gone  # type: ignore[index]
+        self.scope["extensions"] = {**(self.scope["extensions"] or {}), PEER_IS_GONE: self._is_gone}  # type: ignore[dict-item]
 
     def _is_gone(self) -> bool:
         descriptor = self.transport.get_extra_info("socket").fileno()
