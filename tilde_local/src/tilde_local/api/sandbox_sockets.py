@@ -10,7 +10,7 @@ from tilde_local.api.call import Call
 from tilde_local.api.sockets import Socket
 from tilde_local.errors import BadRequest, Conflict, Gone, Unavailable
 from tilde_local.runner.base import Container
-from tilde_local.sandboxes import commands, typing
+from tilde_local.sandboxes import attaching, commands
 from tilde_local.sandboxes.active import Active
 from tilde_local.sandboxes.control import require_own
 from tilde_local.sandboxes.reading import active_of
@@ -70,7 +70,7 @@ async def _run(websocket: WebSocket, place: _Place) -> None:
 
 
 async def _attach(websocket: WebSocket, screen: _Screen) -> None:
-    await typing.serve(websocket, screen.active, screen.terminal)
+    await attaching.serve(websocket, screen.active, screen.terminal)
 
 
 execute = Socket(

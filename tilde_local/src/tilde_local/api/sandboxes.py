@@ -25,9 +25,7 @@ State = Annotated[
     str,
     msgspec.Meta(extra_json_schema={"enum": ["starting", "running", "done", "errored", "failed", "cancelled"]}),
 ]
-StoredList = Annotated[
-    msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "array", "items": {"type": "string"}})
-]
+StoredList = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "array", "items": {"type": "string"}})]
 
 
 class RunAsBody(msgspec.Struct):

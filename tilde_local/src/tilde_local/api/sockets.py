@@ -72,9 +72,7 @@ class ApiSocket(Generic[T]):
     def _find(self, websocket: WebSocket) -> T:
         caller = authenticate(self._services, websocket.headers)
         query = Query(websocket.scope["query_string"], frozenset())
-        return self._socket.find(
-            Call(self._services, caller, websocket.path_params, query, b"", *origins(websocket))
-        )
+        return self._socket.find(Call(self._services, caller, websocket.path_params, query, b"", *origins(websocket)))
 
 
 async def refuse_unknown(scope: Scope, receive: Receive, send: Send) -> None:

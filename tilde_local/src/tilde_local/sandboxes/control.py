@@ -13,7 +13,7 @@ from tilde_local.store.permissions import Caller
 from tilde_local.store.records import Sandbox
 from tilde_local.store.sandboxes import Outcome
 
-__all__ = ["BY_OPERATOR", "BY_USER", "cancel", "end", "finish", "require_own"]
+__all__ = ["BY_OPERATOR", "BY_USER", "cancel", "end", "finish", "require_own", "write"]
 
 BY_USER = "cancelled_by_user"
 BY_OPERATOR = "user_initiated_cancel"
@@ -58,7 +58,7 @@ def _end_waiting(services: Services, sandbox: Sandbox, outcome: Outcome) -> bool
         found = sandboxes.find_by_id(db, sandbox.id)
         if found is None or found.status_reason != "created":
             return False
-        _write(services, db, sandbox, outcome)
+        write(services, db, sandbox, outcome)
     services.sandboxes.forget(sandbox.id)
     return True
 
@@ -66,11 +66,12 @@ def _end_waiting(services: Services, sandbox: Sandbox, outcome: Outcome) -> bool
 def end(services: Services, sandbox: Sandbox, outcome: Outcome) -> None:
     """Write down how it ended, roll its session back, and tell who follows it."""
     with services.database.write() as db:
-        _write(services, db, sandbox, outcome)
+        write(services, db, sandbox, outcome)
     services.sandboxes.forget(sandbox.id)
 
 
-def _write(services: Services, db: sqlite3.Connection, sandbox: Sandbox, outcome: Outcome) -> None:
+def write(services: Services, db: sqlite3.Connection, sandbox: Sandbox, outcome: Outcome) -> None:
+    """Likewise, as part of a transaction, after which it is to be told."""
     session = sandboxes.session_of(db, sandbox)
     if session is not None:
         sessions.close(db, session, None)

@@ -34,9 +34,7 @@ class RunAs(NamedTuple):
     id: str
 
 
-def principal_of(
-    db: sqlite3.Connection, organization: Organization, caller: Caller, run_as: RunAs | None
-) -> Principal:
+def principal_of(db: sqlite3.Connection, organization: Organization, caller: Caller, run_as: RunAs | None) -> Principal:
     """Whose rights the sandbox gets: the caller's own, or those of an agent or role that he may run as.
 
     Raises BadRequest if there is no such one, Forbidden if he may not.

@@ -33,13 +33,13 @@ def variables(db: sqlite3.Connection, encryption: Encryption, sandbox: Sandbox) 
     return {**found, **asked}
 
 
-def fixed(sandbox: Sandbox, api_url: str, credentials_uri: str, proxy_url: str) -> dict[str, str]:
+def fixed(sandbox_id: str, api_url: str, credentials_uri: str, proxy_url: str) -> dict[str, str]:
     """What every sandbox has, whatever was asked for: the ways out of it, and its name."""
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), proxy_url) | {"NO_PROXY": _LOOPBACK}
     return {
         "TILDE_API_URL": api_url,
         "TILDE_SANDBOX_CREDENTIALS_URI": credentials_uri,
-        "TILDE_SANDBOX_ID": sandbox.id,
+        "TILDE_SANDBOX_ID": sandbox_id,
         **proxies,
         **{name.lower(): value for name, value in proxies.items()},
     }

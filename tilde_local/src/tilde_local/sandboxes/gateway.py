@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 
 import msgspec
 from starlette.responses import Response
@@ -17,7 +18,7 @@ from tilde_local.errors import NotFound, error_response
 from tilde_local.guard import Guard, request_id_of
 from tilde_local.routing import raw_path
 from tilde_local.sandboxes.netlog import Entry, NetworkLog
-from tilde_local.sandboxes.tokens import Tokens
+from tilde_local.sandboxes.tokens import AccessToken
 from tilde_local.store.records import Principal
 
 __all__ = ["OUTER_ORIGIN", "Gateway"]
@@ -43,29 +44,29 @@ class _Credentials(msgspec.Struct):
 
 
 class Gateway:
-    """ASGI: passes calls of the API on to `app`. `principal` is whose tokens `credentials_path` answers.
+    """ASGI: passes calls of the API on to `app`, and answers `credentials_path` with what `issue` gives: tokens of
+    `principal`, and None if there are no more. The path cannot be guessed: whoever knows it, is in the sandbox.
 
-    The path cannot be guessed: whoever knows it, is in the sandbox.
+    `address` is the listener's, host and port; `outer_origin` is that of the server, for the people outside.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        sandbox_id: str,
+        issue: Callable[[], AccessToken | None],
         principal: Principal,
         organization_id: str,
-        tokens: Tokens,
         log: NetworkLog,
-        endpoint_url: str,
+        *,
+        outer_origin: str,
         address: str,
     ) -> None:
         self._app = app
-        self._sandbox_id = sandbox_id
+        self._issue = issue
         self._principal = principal
         self._organization_id = organization_id
-        self._tokens = tokens
         self._log = log
-        self._endpoint_url = endpoint_url
+        self._outer_origin = outer_origin
         self._own = Guard(self._answer)
         self.api_url = f"http://{address}"
         self.credentials_path = f"/credentials/{secrets.token_urlsafe(24)}"
@@ -78,7 +79,7 @@ class Gateway:
             answered.add(message)
             await send(message)
 
-        scope[OUTER_ORIGIN] = self._endpoint_url
+        scope[OUTER_ORIGIN] = self._outer_origin
         path = raw_path(scope)
         try:
             await (self._app if path.startswith(_OPEN) else self._own)(scope, receive, counted)
@@ -101,7 +102,7 @@ class Gateway:
     def _credentials(self, path: str) -> Response | None:
         if not hmac.compare_digest(path.encode(), self.credentials_path.encode()):
             return None
-        issued = self._tokens.issue(self._sandbox_id)
+        issued = self._issue()
         if issued is None:
             return None
         kind, principal_id, name, _ = self._principal

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 __all__ = ["AllowedHosts", "is_inside"]
 
-_PATTERN = re.compile(r"(?P<host>\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?")
+_PATTERN = re.compile(
+    r"(?P<host>\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?"
+)
 _PORTS = (80, 443)
 
 

@@ -25,7 +25,7 @@ class Log:
     """A file that one sandbox writes, from any thread. `limit` is how many bytes it takes; `end()` must be called."""
 
     def __init__(self, path: Path, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._lock = threading.Lock()
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._ended = False
@@ -39,8 +39,8 @@ class Log:
         with self._lock:
             if self._ended:
                 return True
-            fits = self.size + len(data) <= self._limit
-            view = memoryview(data)[: self._limit - self.size]
+            fits = self.size + len(data) <= self.limit
+            view = memoryview(data)[: self.limit - self.size]
             if self._file is None:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -77,9 +77,7 @@ class Log:
             event.clear()
 
 
-async def follow(
-    log: Log, offset: int = 0, is_enough: Callable[[], bool] = lambda: False
-) -> AsyncIterator[bytes]:
+async def follow(log: Log, offset: int = 0, is_enough: Callable[[], bool] = lambda: False) -> AsyncIterator[bytes]:
     """The bytes from `offset` on as they come, until the log ends, or all that is there `is_enough`."""
     while await log.grows_beyond(offset, is_enough):
         data = await run_in_threadpool(_read, log.path, offset)

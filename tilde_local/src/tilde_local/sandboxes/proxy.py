@@ -112,9 +112,7 @@ class Proxy:
             address = str(found[0][4][0])
             if is_inside(address) and not self._hosts.names(target.host):
                 raise _Refused(403, f"{target.host} leads to {address}, which is this machine: allow it by that name")
-            return await asyncio.wait_for(
-                asyncio.open_connection(address, target.port, limit=_PIECE), _CONNECT_SECONDS
-            )
+            return await asyncio.wait_for(asyncio.open_connection(address, target.port, limit=_PIECE), _CONNECT_SECONDS)
         except (OSError, asyncio.TimeoutError) as error:
             raise _Refused(502, f"cannot reach {target.authority}: {error or 'no answer in time'}") from error
 

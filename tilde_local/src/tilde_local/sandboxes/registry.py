@@ -5,56 +5,70 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from tilde_local.clock import Clock
 from tilde_local.errors import Unavailable
 from tilde_local.runner.base import Runner
+from tilde_local.runner.trees import Trees
 from tilde_local.sandboxes.active import Active
 from tilde_local.sandboxes.logs import Logs
 from tilde_local.sandboxes.settings import Settings
 from tilde_local.sandboxes.tokens import Tokens
 
-__all__ = ["Registry", "RunnerUnavailable"]
+__all__ = ["Engine", "Registry", "RunnerUnavailable"]
 
 
 class RunnerUnavailable(Exception):
     """There is no runner on this machine; the message says why, and what to do."""
 
 
-class Registry:
-    """`open_runner` is called when the first sandbox is asked for, and may raise RunnerUnavailable."""
+class Engine(NamedTuple):
+    """What runs sandboxes, and the files for them."""
 
-    def __init__(self, directory: Path, clock: Clock, settings: Settings, open_runner: Callable[[], Runner]) -> None:
+    runner: Runner
+    trees: Trees
+
+    def close(self) -> None:
+        """Close both."""
+        self.runner.close()
+        self.trees.close()
+
+
+class Registry:
+    """`open_engine` is called when the first sandbox is asked for, and may raise RunnerUnavailable."""
+
+    def __init__(self, directory: Path, clock: Clock, settings: Settings, open_engine: Callable[[], Engine]) -> None:
         self.settings = settings
         self.logs = Logs(directory)
         self.tokens = Tokens(clock, settings.token_seconds)
         self.waiting = threading.Event()
         self.endpoint_url = ""
-        self._open_runner = open_runner
-        self._runner: Runner | RunnerUnavailable | None = None
+        self._open_engine = open_engine
+        self._engine: Engine | RunnerUnavailable | None = None
         self._opening = threading.Lock()
         self._is_stopping = False
         self._active: dict[str, Active] = {}
         self._condition = threading.Condition()
 
-    def find_runner(self) -> Runner:
-        """The runner that is in force. Raises RunnerUnavailable."""
+    def engine(self) -> Engine:
+        """What is in force. Raises RunnerUnavailable."""
         with self._opening:
-            if self._runner is None:
+            if self._engine is None:
                 try:
-                    self._runner = self._open_runner()
+                    self._engine = self._open_engine()
                 except RunnerUnavailable as error:
-                    self._runner = error
-            if isinstance(self._runner, RunnerUnavailable):
-                raise self._runner
-            return self._runner
+                    self._engine = error
+            if isinstance(self._engine, RunnerUnavailable):
+                raise self._engine
+            return self._engine
 
     def require_runner(self) -> None:
         """Raise Unavailable unless sandboxes can be run now."""
         if self._is_stopping:
             raise Unavailable("the server is stopping: no more sandboxes are started")
         try:
-            self.find_runner()
+            self.engine()
         except RunnerUnavailable as error:
             raise Unavailable(f"no sandboxes here: {error}", code="sandboxes_unavailable") from error
 
@@ -94,6 +108,6 @@ class Registry:
     def close(self) -> None:
         """Close the runner, if there is one. All sandboxes have ended."""
         with self._opening:
-            runner, self._runner = self._runner, RunnerUnavailable("the server has stopped")
-        if runner is not None and not isinstance(runner, RunnerUnavailable):
-            runner.close()
+            engine, self._engine = self._engine, RunnerUnavailable("the server has stopped")
+        if isinstance(engine, Engine):
+            engine.close()

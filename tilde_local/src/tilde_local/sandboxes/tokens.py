@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -44,13 +45,13 @@ class Tokens:
         self._open: set[str] = set()
         self._issued: dict[bytes, _Issued] = {}
 
-    def allow(self, sandbox_id: str) -> None:
-        """From now on the sandbox gets tokens."""
+    def of(self, sandbox_id: str) -> Callable[[], AccessToken | None]:
+        """From now on the sandbox gets tokens: from what is returned, a new one each time, until they are revoked."""
         with self._lock:
             self._open.add(sandbox_id)
+        return lambda: self._issue(sandbox_id)
 
-    def issue(self, sandbox_id: str) -> AccessToken | None:
-        """A new token; None for a sandbox that gets none (any more)."""
+    def _issue(self, sandbox_id: str) -> AccessToken | None:
         issued = AccessToken(f"{PREFIX}{secrets.token_urlsafe(32)}", self._clock() + self._life)
         with self._lock:
             if sandbox_id not in self._open:
