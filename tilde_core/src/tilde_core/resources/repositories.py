@@ -15,6 +15,7 @@ from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
 from tilde_core.resources.imports import Imports
+from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
 from tilde_core.resources.sessions import OpenedSession, Session
 from tilde_core.retry_after import http_date
@@ -113,6 +114,11 @@ class Repository(RepositoryResource, Entity):
     def imports(self) -> Imports:
         """Imports into this repository."""
         return Imports(self._client, self._organization, self._repository)
+
+    @property
+    def sandboxes(self) -> Sandboxes:
+        """The sandboxes of this repository: programs that run on its files."""
+        return Sandboxes(self._client, self._organization, self._repository)
 
     @property
     def secrets(self) -> Secrets:
