@@ -18,6 +18,11 @@ from tilde_core.models.objects import (
 )
 from tilde_core.models.organizations import Member
 from tilde_core.models.policies import EffectivePolicy, PolicyAttachment, ValidationError, ValidationResult
+from tilde_core.models.sandbox_triggers import (
+    SandboxTriggerCondition,
+    SandboxTriggerConfig,
+    SandboxTriggerRun,
+)
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.models.secrets import SecretEntry
 from tilde_core.pagination import PaginatedIterator
@@ -40,6 +45,8 @@ from tilde_core.resources.repositories import AllRepositories, Repositories, Rep
 from tilde_core.resources.roles import Role, Roles
 from tilde_core.resources.sandbox import Sandbox
 from tilde_core.resources.sandbox_request import Command, RunAs, SandboxMode
+from tilde_core.resources.sandbox_trigger import SandboxTrigger, SandboxTriggerRuns
+from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secret, Secrets
 from tilde_core.resources.sessions import Session
@@ -113,6 +120,12 @@ __all__ = [
     "Sandbox",
     "SandboxMode",
     "SandboxStatus",
+    "SandboxTrigger",
+    "SandboxTriggerCondition",
+    "SandboxTriggerConfig",
+    "SandboxTriggerRun",
+    "SandboxTriggerRuns",
+    "SandboxTriggers",
     "Sandboxes",
     "Secret",
     "SecretEntry",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from tilde_core.arguments import checked_text
+from tilde_core.config import Config
 from tilde_core.resources.agents import Agent
 from tilde_core.resources.changes import named
 from tilde_core.resources.roles import Role
@@ -40,9 +41,10 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")  # what neither an argument nor a varia
 
 
 def sandbox_request(
-    image: str,
-    command: Command | None,
+    config: Config,
     *,
+    image: str | None,
+    command: Command | None,
     env: Mapping[str, str] | None,
     mountpoint: str | None,
     path_prefix: str | None,
@@ -50,7 +52,7 @@ def sandbox_request(
     run_as: RunAs | None,
     mode: SandboxMode | str | None,
 ) -> dict[str, Any]:
-    """Return the body of the request for a sandbox; what is `None` is left to the service.
+    """Return the body of the request for a sandbox; what is `None` is left to the service, but for the image.
 
     Raises `ValueError` or `TypeError` that names the argument.
     """
@@ -59,7 +61,7 @@ def sandbox_request(
     if mode == "service" and command is not None:
         raise ValueError("mode 'service' runs no command of its own; leave command out, or use another mode")
     return named(
-        image=checked_image(image),
+        image=checked_image(config.default_sandbox_image.value if image is None else image),
         command=None if command is None else checked_command(command),
         env_vars=None if env is None else checked_env(env),
         mountpoint=None if mountpoint is None else checked_mountpoint(mountpoint),

@@ -53,20 +53,18 @@ class Sandboxes(RepositoryResource):
             OutcomeUnknownError: the answer was lost. It may run: `list()` tells. It is not created a second time.
             ValueError, TypeError: an argument cannot be used; nothing was sent.
         """
-        default = self._client.config.default_sandbox_image.value
-        sandbox = created(
-            self,
-            sandbox_request(
-                default if image is None else image,
-                command,
-                env=env,
-                mountpoint=mountpoint,
-                path_prefix=path_prefix,
-                timeout_seconds=timeout_seconds,
-                run_as=run_as,
-                mode=mode,
-            ),
+        request = sandbox_request(
+            self._client.config,
+            image=image,
+            command=command,
+            env=env,
+            mountpoint=mountpoint,
+            path_prefix=path_prefix,
+            timeout_seconds=timeout_seconds,
+            run_as=run_as,
+            mode=mode,
         )
+        sandbox = created(self, request)
         # It runs, and its id must not get lost; what is missing is fetched on access.
         with cancelled_on_error(sandbox), suppress(TildeError):
             sandbox.refresh()

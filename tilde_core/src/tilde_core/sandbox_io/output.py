@@ -60,6 +60,10 @@ class OutputStream:
         """
         return _lines(self.iter_text(encoding=encoding, errors=errors))
 
+    def tail(self, size: int) -> bytes:
+        """Return the last `size` bytes, or all if there are fewer."""
+        return self._spool.read_at(max(len(self) - size, 0), size)
+
     def _chunks(self, size: int) -> Iterator[bytes]:
         position = 0
         while data := self._spool.read_at(position, size):
