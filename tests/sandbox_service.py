@@ -64,12 +64,12 @@ class SandboxService:
         return self.sent.count(call)
 
 
-def ends_with(*pieces: bytes | Exception, **headers: str) -> Answer:
+def ends_with(*pieces: bytes | BaseException, **headers: str) -> Answer:
     """A log that comes in these pieces; an exception breaks it off. Its framing says where it ends, as a rule."""
 
     def body() -> Iterator[bytes]:
         for piece in pieces:
-            if isinstance(piece, Exception):
+            if isinstance(piece, BaseException):
                 raise piece
             yield piece
 

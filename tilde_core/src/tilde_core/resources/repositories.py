@@ -17,7 +17,7 @@ from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
 from tilde_core.resources.execution import executed
 from tilde_core.resources.imports import Imports
-from tilde_core.resources.sandbox_request import Command, RunAs, checked_timeout, sandbox_request
+from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
 from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
@@ -191,7 +191,7 @@ class Repository(RepositoryResource, Entity):
         request = sandbox_request(
             self._client.config,
             image=image,
-            command=command,
+            command=checked_command(command),
             env=env,
             mountpoint=mountpoint,
             path_prefix=path_prefix,

@@ -19,7 +19,7 @@ def command_error(command: str | Sequence[str], result: RunResult, operation: st
     `result.stderr`, or of `result.stdout` if there are none."""
     said = last_lines(result.stderr) or last_lines(result.stdout)
     return CommandError(
-        f"exit code {result.exit_code} of {shown_command(command)}"
+        f"exit code {'unknown' if result.exit_code is None else result.exit_code} of {shown_command(command)}"
         + (f"; its last output was:\n{said}" if said else "; it printed nothing"),
         exit_code=result.exit_code,
         result=result,
