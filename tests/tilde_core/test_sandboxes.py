@@ -66,7 +66,7 @@ class TestCreate:
             image="python:3.11",
             command=["python", "process.py"],
             env={"OUTPUT_FORMAT": "json"},
-            mountpoint="/data",
+            mountpoint="/data/",
             path_prefix="datasets/",
             timeout_seconds=600,
             run_as={"type": "agent", "id": "a1"},
