@@ -11,6 +11,7 @@
     ├── TransportError            the network failed
     │   ├── NotSentError          nothing left this machine: always safe to repeat
     │   └── OutcomeUnknownError   it may have happened
+    ├── CredentialsError          no valid token could be had from what issues them
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
     ├── SessionClosedError        the session was committed or rolled back before this call
@@ -34,6 +35,7 @@ __all__ = [
     "CommandError",
     "ConfigurationError",
     "ConflictError",
+    "CredentialsError",
     "ForbiddenError",
     "GoneError",
     "ImportFailedError",
@@ -184,6 +186,13 @@ class NotSentError(TransportError):
 
 class OutcomeUnknownError(TransportError):
     """The request, or part of it, was sent and no whole answer came: it may or may not have happened."""
+
+
+class CredentialsError(TildeError):
+    """No valid token could be had: what issues them did not answer, refused, or gave something unusable.
+
+    The request that needed the token was not sent.
+    """
 
 
 class SerializationError(TildeError):
