@@ -1,4 +1,4 @@
-"""The page's sections "Running inside a sandbox", "Sandbox Execution", "Sandboxes (Low-Level)" and "Sandbox Triggers"."""
+"""The page's sections "Running inside a sandbox", "Sandbox Execution", "Sandboxes" and "Sandbox Triggers"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import tilde
-from specification.reviews import agent_key
 from specification.world import World, snippet, text_of
 from tilde.exceptions import NotFoundError
 from tilde.models import Agent, Sandbox, SandboxTrigger
@@ -19,7 +18,7 @@ TRAIN = b'print("accuracy 0.97")\nopen("results.csv", "w").write("epoch,loss\\n1
 @snippet("010")
 def inside_a_sandbox(world: World) -> None:
     world.commit_all({"snippet.py": text_of("010").encode()})
-    shown = "exec(open('snippet.py').read()); print(repo.id, tilde.default_client().whoami().user.username)"
+    shown = "exec(open('snippet.py').read()); print(repo.id, tilde.Client().whoami().user.username)"
     result = world.repository.execute(["python", "-c", shown])
     assert result.stdout.text().split() == [world.repository.id, "local"]
     assert result.commit_id == ""
@@ -43,11 +42,13 @@ def one_shot_execution(world: World) -> None:
     assert (trained, blank) == ("accuracy 0.97", "")
     assert "might-fail" in failed
     assert outcome.names["result"].exit_code == 127
-    assert world.latest.parent_ids == [before.id]  # of the two, only the one that succeeded has committed
+    assert world.latest.parents == [before.id]  # of the two, only the one that succeeded has committed
     assert world.content("results.csv") == b"epoch,loss\n1,0.25\n"
 
 
-PROCESS = b"import json, os\njson.dump([os.getcwd(), sorted(os.listdir()), os.environ['OUTPUT_FORMAT']], open('out', 'w'))\n"
+PROCESS = (
+    b"import json, os\njson.dump([os.getcwd(), sorted(os.listdir()), os.environ['OUTPUT_FORMAT']], open('out', 'w'))\n"
+)
 
 
 @snippet("057")
@@ -60,6 +61,11 @@ def creating_a_sandbox(world: World) -> None:
     assert sandbox.wait().is_committed
     assert json.loads(world.content("datasets/out")) == ["/data", ["process.py"], "json"]
     assert (sandbox.image, sandbox.command, sandbox.timeout_seconds) == ("python:3.11", ["python", "process.py"], 600)
+
+
+def make_agent(world: World) -> Agent:
+    policy = "GetRepository()\nListObjects()\nGetObject()\nPutObject()\nCreateSession()\nCommitSession()\n"
+    return world.organization.agents.create("data-pipeline", inline_policy=policy)
 
 
 def run_once(world: World, command: str, **more: Any) -> list[str]:
@@ -82,8 +88,7 @@ def status_and_logs(world: World) -> None:
     assert failed[0].startswith("failed timeout ")
     assert failed[1].startswith("Sandbox infrastructure error (timeout): ")
     world.server.require_approval("my-team/my-data")
-    world.configure(api_key=agent_key(world.organization))
-    waiting, where = run_once(world, "echo y > newer.txt")
+    waiting, where = run_once(world, "echo y > newer.txt", run_as=make_agent(world))
     assert waiting.split() == ["done", "awaiting_approval", "0"]
     assert where.startswith(f"Approve at: {world.server.endpoint_url}/console/")
 
@@ -103,11 +108,6 @@ def listing(world: World) -> None:
     outcome = world.run_in_repo({"sandbox-uuid": ended.id})
     assert outcome.lines == [f"{ended.id} done"]
     assert outcome.names["sb"] == ended
-
-
-def make_agent(world: World) -> Agent:
-    policy = "GetRepository()\nListObjects()\nGetObject()\nPutObject()\nCreateSession()\nCommitSession()\n"
-    return world.organization.agents.create("data-pipeline", inline_policy=policy)
 
 
 @snippet("061")
@@ -183,7 +183,7 @@ def deleting_a_trigger(world: World) -> None:
     trigger = make_trigger(world)
     world.run(trigger=trigger)
     with pytest.raises(NotFoundError):
-        world.repository.sandbox_triggers.get(trigger.id).name
+        world.repository.sandbox_triggers.get(trigger.id)
 
 
 @snippet("067")

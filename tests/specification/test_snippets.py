@@ -16,6 +16,7 @@ from specification import (
     import_cases,
     object_cases,
     people_cases,
+    sandbox_cases,
     session_cases,
 )
 from specification.world import CASES, SNIPPETS, Case, World
@@ -32,10 +33,12 @@ MODULES = (
     import_cases,
     object_cases,
     people_cases,
+    sandbox_cases,
     session_cases,
 )
 SECTIONS = {
     "Configuration",
+    "Sandbox Execution",
     "Pagination",
     "Repositories",
     "Sessions (Advanced)",
@@ -49,6 +52,8 @@ SECTIONS = {
     "Agents",
     "Connectors & Imports",
     "Agent Approval Workflow",
+    "Sandboxes (Low-Level)",
+    "Sandbox Triggers",
     "Repository Secrets",
     "Agent Secrets",
     "Error Handling",
