@@ -11,16 +11,17 @@ from tilde.exceptions import ConflictError, ForbiddenError, SessionClosedError
 from tilde.models import Repository, Session
 from tilde_local import Server
 
-INLINE = (
-    "CreateSession()\nCommitSession()\nRollbackSession()\nPutObject()\nListObjects()\nLogCommits()\nDiffCommits()\n"
-)
+INLINE = "CreateSession()\nCommitSession()\nRollbackSession()\nPutObject()\nListObjects()\nLogCommits()\n"
 
 
-@pytest.fixture
-def agents_repo(server: Server, transport: str, client: Client, repo: Repository) -> Iterator[Repository]:
+@pytest.fixture(params=["DiffCommits", "GetObject"])
+def agents_repo(
+    server: Server, transport: str, client: Client, repo: Repository, request: pytest.FixtureRequest
+) -> Iterator[Repository]:
     """The repository as an agent of its organization sees it; what the agent commits has to be approved."""
     server.require_approval(repo.path)
-    agent = client.organizations.get(repo.organization).agents.create("writer", inline_policy=INLINE)
+    inline_policy = f"{INLINE}{request.param}()"
+    agent = client.organizations.get(repo.organization).agents.create("writer", inline_policy=inline_policy)
     key = agent.api_keys.create("key").token
     with Client(key, endpoint_url=server.endpoint_url, transport=transport) as agents:
         yield agents.repository(repo.path)

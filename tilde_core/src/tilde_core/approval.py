@@ -62,7 +62,8 @@ class Review:
         self._look_before_it_is_over()
         self.wait(timeout)
         if not self._staged or self._not_before is None:
-            raise self._unknown("it is not known what was staged in it")
+            ever = "" if self._text is not None else ", or whether there ever was such a session"
+            raise self._unknown(f"it is not known what was staged in it{ever}")
         try:
             found = self._found(CommitFinder(self._session._commits(), self._staged, self._not_before))
         except TildeError as error:

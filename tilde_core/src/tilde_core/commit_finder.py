@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 
-from tilde_core.exceptions import NotFoundError
+from tilde_core.exceptions import ForbiddenError, NotFoundError
 from tilde_core.http import Response
 from tilde_core.models.sessions import Staged
 from tilde_core.resources.commits import Commit, Commits
+from tilde_core.resources.objects import CommitObjects
 from tilde_core.retry_after import http_date
 from tilde_core.transfer.checksums import unquoted
 
@@ -74,19 +75,35 @@ class CommitFinder:
 
 def _changed(commit: Commit, staged: Staged) -> bool:
     """Whether the commit made this change."""
-    change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
+    try:
+        change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
+    except ForbiddenError:  # who may read the objects can tell all the same
+        return _became(commit, staged)
     if change is None or change.path != staged.path or (change.status == "removed") != staged.is_deleted:
         return False
     return staged.is_deleted or not staged.etag or unquoted(change.entry.e_tag) == staged.etag
 
 
+def _became(commit: Commit, staged: Staged) -> bool:
+    """Whether the commit made this change, by what was there before it and is there now."""
+    before, now = commit._objects_before, _etag(commit.objects, staged.path)
+    if now == (None if before is None else _etag(before, staged.path)):
+        return False
+    return now is None if staged.is_deleted else now is not None and staged.etag in ("", now)
+
+
 def _holds(commit: Commit, staged: Staged) -> bool:
     """Whether things are as the change left them, whoever made it."""
+    etag = _etag(commit.objects, staged.path)
+    return etag is None if staged.is_deleted else etag == staged.etag
+
+
+def _etag(objects: CommitObjects, path: str) -> str | None:
+    """The ETag of an object; `None` if there is none at this path."""
     try:
-        etag = commit.objects.head(staged.path).etag
+        return objects.head(path).etag
     except NotFoundError:
-        return staged.is_deleted
-    return not staged.is_deleted and etag == staged.etag
+        return None
 
 
 def _agrees(commit: Commit, staged: Staged) -> bool:
