@@ -206,6 +206,28 @@ class TestWaiting:
         session, _ = service.submitted()
         assert session.wait_for_approval().commit_id == "c9"
 
+    def test_an_earlier_commit_of_the_same_is_not_taken_for_it(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        session, _ = service.submitted()
+        assert session.wait_for_approval().status == "rolled_back"
+
+    def test_the_same_once_more(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        service.etags = {"c8": {"a.csv": '"e1"'}, "c9": {"a.csv": '"e1"'}}
+        service.finish = lambda: service.commit("c9")
+        session, _ = service.submitted()
+        assert session.wait_for_approval().commit_id == "c9"
+
+    def test_a_log_that_does_not_go_back_to_the_submission(self, service: Service) -> None:
+        def finish() -> None:
+            service.log.clear()
+            service.commit("c9", change("a.csv"))
+
+        service.commit("c8", change("a.csv"))
+        service.finish = finish
+        session, _ = service.submitted()
+        assert session.wait_for_approval().commit_id == "c9"
+
     def test_over_before_it_is_asked(self, service: Service) -> None:
         session, clock = service.submitted()
         service.polls = 0
@@ -263,6 +285,10 @@ class TestAttached:
 
         service.finish = finish
         assert service.attached().wait_for_approval().commit_id == "c9"
+
+    def test_an_earlier_commit_of_the_same_is_not_taken_for_it(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        assert service.attached().wait_for_approval().status == "rolled_back"
 
     def test_nothing_is_known_of_one_that_is_over(self, service: Service) -> None:
         service.polls = 0
