@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -139,11 +140,12 @@ def test_a_client_who_leaves_takes_his_command_along(shell: Sandbox, ran: Any, f
 
 
 def fill(connection: websocket.WebSocket) -> None:
-    """Send to standard input until the network takes no more."""
+    """Send to standard input until the network takes no more, and be ready to leave without waiting for it."""
     frame = websocket.ABNF.create_frame(b"\x01" + b"x" * 65_536, websocket.ABNF.OPCODE_BINARY).format()
     connection.sock.settimeout(2)
     with pytest.raises(TimeoutError):
         connection.sock.sendall(frame * 1000)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def test_the_sandbox_ends_under_a_command(shell: Sandbox, ran: Any) -> None:
