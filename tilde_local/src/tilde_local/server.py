@@ -21,6 +21,7 @@ from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
 from tilde_local.store import cleanup, keys, organizations, policies, repositories, users
+from tilde_local.triggers.worker import Worker as TriggerWorker
 
 __all__ = ["Server"]
 
@@ -116,6 +117,7 @@ class Server:
             opened = stack.enter_context(_Opened(self._data_dir, self._clock, self._policy_generator))
             services, self._api_key = opened.services, opened.api_key
             stack.enter_context(Worker(services))
+            stack.enter_context(TriggerWorker(services))
             stack.enter_context(Serving(services, listener))
             self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
             self._services = services
@@ -163,8 +165,9 @@ class _Opened:
                 database = Database(directory.database)
                 stack.callback(database.close)
                 signer, encryption = Signer(directory.secret(), clock), Encryption(directory.encryption_key())
+                events = threading.Event(), threading.Event()
                 self.services = Services(
-                    database, directory.blobs, signer, encryption, clock, policy_generator, threading.Event()
+                    database, directory.blobs, signer, encryption, clock, policy_generator, *events
                 )
                 cleanup.remove_abandoned(database, directory.blobs, clock())
                 with database.write() as db:

@@ -172,7 +172,7 @@ def _waiting(call: Call, db: sqlite3.Connection) -> tuple[Repository, Review]:
 
 def _approve(call: Call, message: str) -> str:
     """Approve it; the page of the commit."""
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         commit_id = reviews.approve(db, *_waiting(call, db), call.caller, message, {}, call.services.now())
     return f"{_path(call)}/commits/{commit_id}?done=approved"
 

@@ -10,7 +10,7 @@ from tilde_local.errors import BadRequest, Conflict, NotFound
 from tilde_local.store import attachments, members, policies
 from tilde_local.store.records import Organization, Principal
 
-__all__ = ["availability", "create", "delete", "find", "find_any", "list_of"]
+__all__ = ["availability", "create", "delete", "find", "find_any", "find_by_id", "list_of"]
 
 _COLUMNS = "organizations.id, name, display_name, organizations.created_at"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -73,6 +73,16 @@ def find_any(db: sqlite3.Connection, name: str) -> Organization:
     row = db.execute(f"SELECT {_COLUMNS} FROM organizations WHERE name = ? AND deleted_at IS NULL", (name,)).fetchone()
     if row is None:
         raise NotFound(f"no organization {name!r}")
+    return Organization(*row)
+
+
+def find_by_id(db: sqlite3.Connection, organization_id: str) -> Organization:
+    """The organization, for the server's own use. Raises NotFound if it was deleted."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM organizations WHERE id = ? AND deleted_at IS NULL", (organization_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound("the organization was deleted")
     return Organization(*row)
 
 
