@@ -13,11 +13,12 @@ __all__ = ["BUILT_IN", "BuiltIn"]
 _READS = (
     *("ListRepositories", "GetRepository", "LogCommits", "DiffCommits", "ListObjects", "GetObject"),
     *("ListRepositoryConnectors", "GetImport", "ListSecrets"),
+    *("ListSandboxTriggers", "GetSandboxTrigger", "ListSandboxTriggerRuns"),
 )
 _DEVELOPMENT = (
     *("CreateRepository", "UpdateRepository", "CreateSession", "CommitSession", "RollbackSession", "RevertCommit"),
     *("PutObject", "DeleteObject", "ListConnectors", "GetConnector", "AttachConnector", "DetachConnector"),
-    *("StartImport", "PutSecret"),
+    *("StartImport", "PutSecret", "CreateSandboxTrigger", "UpdateSandboxTrigger", "DeleteSandboxTrigger"),
 )
 _REVIEW = ("ApproveSession", "RollbackSession")
 
