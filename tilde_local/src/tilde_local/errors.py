@@ -12,6 +12,7 @@ ApiError                 500  internal_error
 ├── BodyTooLarge         413  body_too_large
 ├── RangeNotSatisfiable  416  range_not_satisfiable
 ├── Locked               423  locked
+├── UpgradeRequired      426  upgrade_required
 ├── BadGateway           502  bad_gateway
 └── Unavailable          503  unavailable, sandboxes_unavailable, not_ready
 """
@@ -41,6 +42,7 @@ __all__ = [
     "StartError",
     "Unauthorized",
     "Unavailable",
+    "UpgradeRequired",
     "error_response",
 ]
 
@@ -136,6 +138,16 @@ class Locked(ApiError):
 
     status = 423
     code = "locked"
+
+
+class UpgradeRequired(ApiError):
+    """The address of a WebSocket was asked for without one."""
+
+    status = 426
+    code = "upgrade_required"
+
+    def __init__(self) -> None:
+        super().__init__("connect to this address with a WebSocket", headers={"Upgrade": "websocket"})
 
 
 class BadGateway(ApiError):

@@ -124,7 +124,7 @@ def _text(call: Call, body: UpdateTrigger) -> TriggerText:
     """What the body says, as it is stored. Raises BadRequest."""
     if not body.name.strip():
         raise BadRequest("name: cannot be empty")
-    requests.check(body.sandbox_config.request(), 24 * 3600, "sandbox_config.")
+    requests.check(body.sandbox_config.request(), call.services.sandboxes.settings.max_seconds, "sandbox_config.")
     return TriggerText(
         body.name,
         body.description,

@@ -3,7 +3,7 @@
 Who creates one calls these in turn, in one transaction:
 
     principal = principal_of(db, organization, caller, run_as)
-    sandbox = create(services, db, repository, caller.principal, principal, request)
+    sandbox = create_as(services, db, repository, caller.principal, principal, request)
 
 and, once that is committed, `services.sandboxes.wake()`.
 """
@@ -22,7 +22,7 @@ from tilde_local.store import principals, sandboxes, sessions
 from tilde_local.store.permissions import Caller
 from tilde_local.store.records import Organization, Principal, Repository, Sandbox
 
-__all__ = ["RunAs", "create", "may_run_as", "principal_of"]
+__all__ = ["RunAs", "create_as", "may_run_as", "principal_of"]
 
 _ACTIONS = {"agent": "RunAsAgent", "role": "RunAsRole"}
 
@@ -34,9 +34,7 @@ class RunAs(NamedTuple):
     id: str
 
 
-def principal_of(
-    db: sqlite3.Connection, organization: Organization, caller: Caller, run_as: RunAs | None
-) -> Principal:
+def principal_of(db: sqlite3.Connection, organization: Organization, caller: Caller, run_as: RunAs | None) -> Principal:
     """Whose rights the sandbox gets: the caller's own, or those of an agent or role that he may run as.
 
     Raises BadRequest if there is no such one, Forbidden if he may not.
@@ -61,7 +59,7 @@ def may_run_as(caller: Caller, principal: Principal) -> bool:
     return action is not None and caller.permissions.allows(action, {principal.type: principal.name})
 
 
-def create(
+def create_as(
     services: Services,
     db: sqlite3.Connection,
     repository: Repository,

@@ -57,9 +57,7 @@ def check(request: NewSandbox, max_seconds: int, prefix: str = "") -> None:
     if request.mode not in MODES:
         raise BadRequest(f"{prefix}mode: one of {', '.join(MODES)}, got {request.mode!r}")
     if request.timeout_seconds is not None and not 1 <= request.timeout_seconds <= max_seconds:
-        raise BadRequest(
-            f"{prefix}timeout_seconds: expected 1 to {max_seconds} seconds, got {request.timeout_seconds}"
-        )
+        raise BadRequest(f"{prefix}timeout_seconds: expected 1 to {max_seconds} seconds, got {request.timeout_seconds}")
     _check_variables(request.env_vars, f"{prefix}env_vars")
 
 

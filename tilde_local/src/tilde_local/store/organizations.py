@@ -68,21 +68,20 @@ def find(db: sqlite3.Connection, name: str, caller: Principal) -> Organization:
     return Organization(*row)
 
 
+def find_by_id(db: sqlite3.Connection, organization_id: str, caller: Principal) -> Organization | None:
+    """The organization; None if it was deleted, or `caller` is not of it."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM organizations WHERE organizations.id = :id AND deleted_at IS NULL AND {_BELONGS}",
+        {"id": organization_id, **_belonging(caller)},
+    ).fetchone()
+    return row and Organization(*row)
+
+
 def find_any(db: sqlite3.Connection, name: str) -> Organization:
     """The organization, for the server's own use: whoever belongs to it. Raises NotFound."""
     row = db.execute(f"SELECT {_COLUMNS} FROM organizations WHERE name = ? AND deleted_at IS NULL", (name,)).fetchone()
     if row is None:
         raise NotFound(f"no organization {name!r}")
-    return Organization(*row)
-
-
-def find_by_id(db: sqlite3.Connection, organization_id: str) -> Organization:
-    """The organization, for the server's own use. Raises NotFound if it was deleted."""
-    row = db.execute(
-        f"SELECT {_COLUMNS} FROM organizations WHERE id = ? AND deleted_at IS NULL", (organization_id,)
-    ).fetchone()
-    if row is None:
-        raise NotFound("the organization was deleted")
     return Organization(*row)
 
 

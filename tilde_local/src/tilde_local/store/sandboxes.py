@@ -24,6 +24,7 @@ __all__ = [
     "add",
     "begin",
     "conclude",
+    "ended_before",
     "find",
     "find_by_id",
     "list_active",
@@ -98,6 +99,11 @@ def list_active(db: sqlite3.Connection) -> list[Sandbox]:
         Sandbox(*row)
         for row in db.execute(f"{_SELECT} WHERE s.status IN ('starting', 'running') ORDER BY s.created_at, s.id")
     ]
+
+
+def ended_before(db: sqlite3.Connection, time: str) -> list[str]:
+    """The ids of those that ended before `time`."""
+    return [row[0] for row in db.execute("SELECT id FROM sandboxes WHERE finished_at < ?", (time,))]
 
 
 def next_waiting(db: sqlite3.Connection) -> Sandbox | None:

@@ -13,7 +13,7 @@ from tilde_local.sandboxes.creation import RunAs
 from tilde_local.services import Services
 from tilde_local.store import organizations, principals, repositories, trigger_runs, triggers
 from tilde_local.store.permissions import Caller
-from tilde_local.store.records import Organization, Principal, Repository, Trigger, TriggerRun
+from tilde_local.store.records import Organization, Repository, Trigger, TriggerRun
 from tilde_local.store.trigger_runs import Candidate
 from tilde_local.triggers.conditions import Condition, matched_paths
 from tilde_local.triggers.config import SandboxConfig
@@ -51,8 +51,11 @@ def _repository(db: sqlite3.Connection, key: int) -> Repository | None:
 def fire(services: Services, run: TriggerRun) -> None:
     """Start the sandbox of a run that waits, or write down why there is none. Raises sqlite3.Error."""
     try:
+        # Not within the transaction: the first time it takes a moment to find out.
+        services.sandboxes.require_runner()
         with services.database.write() as db:
             _start(services, db, run)
+        services.sandboxes.wake()
     except sqlite3.Error:
         raise
     except ApiError as error:
@@ -86,20 +89,22 @@ def create_sandbox(
     services: Services, db: sqlite3.Connection, repository: Repository, trigger: Trigger, run: TriggerRun
 ) -> str:
     """Write down a sandbox that is to start, if the trigger's creator may have one; its id. Raises ApiError."""
-    organization = organizations.find_by_id(db, repository.organization_id)
-    creator = _found(db, organization, trigger.created_by_type, trigger.created_by)
-    caller, run_as = Caller.of(db, creator, organization), None
+    creator = principals.find_any(db, trigger.created_by_type, trigger.created_by)
+    organization = creator and organizations.find_by_id(db, repository.organization_id, creator)
+    if creator is None or organization is None:
+        gone = f"the {trigger.created_by_type} who created the trigger is not in the organization any more"
+        raise NotFound(gone, code="principal_not_found")
+    caller = Caller.of(db, creator, organization)
     caller.require("CreateSandbox", {"repository": repository.name})
-    if trigger.run_as_type and trigger.run_as_id:
-        run_as = RunAs(*_found(db, organization, trigger.run_as_type, trigger.run_as_id)[:2])
-    principal = creation.principal_of(db, organization, caller, run_as)
-    config = msgspec.json.decode(trigger.sandbox_config, type=SandboxConfig)
-    return creation.create(services, db, repository, creator, principal, config.request(), run.id).id
+    principal = creation.principal_of(db, organization, caller, _delegate(db, organization, trigger))
+    request = msgspec.json.decode(trigger.sandbox_config, type=SandboxConfig).request()
+    return creation.create_as(services, db, repository, creator, principal, request, run.id).id
 
 
-def _found(db: sqlite3.Connection, organization: Organization, kind: str, principal_id: str) -> Principal:
-    found = principals.find_by_id(db, kind, principal_id, organization)
-    if found is None:
-        message = f"the {kind} that the trigger's sandboxes run as, or who created it, is not in the organization"
-        raise NotFound(message, code="principal_not_found")
-    return found
+def _delegate(db: sqlite3.Connection, organization: Organization, trigger: Trigger) -> RunAs | None:
+    if trigger.run_as_type is None or trigger.run_as_id is None:
+        return None
+    if principals.find_by_id(db, trigger.run_as_type, trigger.run_as_id, organization) is None:
+        gone = f"the {trigger.run_as_type} that the trigger's sandboxes run as was deleted"
+        raise NotFound(gone, code="principal_not_found")
+    return RunAs(trigger.run_as_type, trigger.run_as_id)
