@@ -14,6 +14,7 @@ import pytest
 
 from tilde_local import Server
 from tilde_local.errors import Forbidden
+from tilde_local.sandboxes.registry import Registry
 from tilde_local.services import Services
 from tilde_local.store import sandboxes, sessions
 from tilde_local.store.records import Principal, Repository, Sandbox, Trigger, TriggerRun
@@ -80,6 +81,7 @@ class Factory:
 def factory(monkeypatch: pytest.MonkeyPatch) -> Factory:
     made = Factory()
     monkeypatch.setattr(firing, "create_sandbox", made)
+    monkeypatch.setattr(Registry, "require_runner", lambda _: None)
     return made
 
 

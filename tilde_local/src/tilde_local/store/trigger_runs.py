@@ -15,6 +15,7 @@ from tilde_local.store.records import Repository, Session, Trigger, TriggerRun
 __all__ = [
     "Candidate",
     "drop",
+    "find_by_id",
     "list_of",
     "mark_created",
     "mark_ended",
@@ -79,6 +80,12 @@ def record(db: sqlite3.Connection, candidate: Candidate, matched_paths: Sequence
 def next_pending(db: sqlite3.Connection) -> TriggerRun | None:
     """The oldest run that waits for its sandbox."""
     row = db.execute(f"{_SELECT} WHERE run.status = 'pending' ORDER BY run.created_at, run.id LIMIT 1").fetchone()
+    return row and TriggerRun(*row)
+
+
+def find_by_id(db: sqlite3.Connection, run_id: str) -> TriggerRun | None:
+    """The run, for the server's own use; None if its trigger was deleted."""
+    row = db.execute(f"{_SELECT} WHERE run.id = ?", (run_id,)).fetchone()
     return row and TriggerRun(*row)
 
 
