@@ -91,7 +91,7 @@ class _Walk:
         self.others.append(Written(path.decode(), lambda: self._open(place)))
 
     def _open(self, place: Place) -> BinaryIO:
-        return open(self._merged.open(place), "rb")  # noqa: PTH123 - a descriptor
+        return os.fdopen(self._merged.open(place), "rb")
 
     def _replace_by_nothing(self, path: bytes, why: str) -> None:
         """Something that is not taken in is there: what the tree has there is gone all the same."""

@@ -29,15 +29,21 @@ class Launcher:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs, self._lock:
-                send(self._running(), plan, [theirs.fileno()])
+                self._send(plan, theirs.fileno())
         except OSError:
             ours.close()
             raise
         return ours
 
-    def _running(self) -> socket.socket:
-        if self._process is not None and self._process.poll() is not None:
+    def _send(self, plan: Message, fd: int) -> None:
+        try:
+            send(self._running(), plan, [fd])
+        except ConnectionError:
+            # It was killed, by somebody who needed memory for instance.
             self._stop()
+            send(self._running(), plan, [fd])
+
+    def _running(self) -> socket.socket:
         if self._requests is None:
             self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:

@@ -29,17 +29,19 @@ class Place(NamedTuple):
 class Merged:
     """The directory with the descriptor `upper` over `tree`, as seen at `mountpoint`. All paths are relative to it.
 
-    Nothing may change meanwhile. `close()` it; the descriptor stays the caller's.
+    Without a tree, what is there is all in `upper`. Nothing may change meanwhile. `close()` it; the descriptor stays
+    the caller's.
     """
 
-    def __init__(self, upper: int, tree: Path, mountpoint: str) -> None:
+    def __init__(self, upper: int, tree: Path | None, mountpoint: str) -> None:
         self._upper = upper
-        self._lower = os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
+        self._lower = -1 if tree is None else os.open(tree, os.O_RDONLY | os.O_DIRECTORY)
         self._mountpoint = _components(os.fsencode(mountpoint))
 
     def close(self) -> None:
         """Close the tree."""
-        os.close(self._lower)
+        if self._lower >= 0:
+            os.close(self._lower)
 
     def names(self, folder: bytes) -> list[bytes]:
         """What the upper directory has in `folder`, whoever may list it."""
@@ -59,7 +61,7 @@ class Merged:
 
     def lower_status(self, path: bytes) -> os.stat_result | None:
         """What the tree has at `path`, whether it shows or not."""
-        return _status(self._lower, path)
+        return _status(self._lower, path) if self._lower >= 0 else None
 
     def is_opaque(self, folder: bytes) -> bool:
         """Whether a folder of the upper directory hides that of the tree instead of adding to it."""
@@ -74,7 +76,7 @@ class Merged:
     def find(self, path: bytes) -> Place | None:
         """What is seen at `path`; links are not followed."""
         parts = path.split(b"/")
-        shows_through = True
+        shows_through = self._lower >= 0
         for length in range(1, len(parts) + 1):
             prefix = b"/".join(parts[:length])
             above = _status(self._upper, prefix)

@@ -97,7 +97,8 @@ def _rlimits(limits: Limits) -> dict[str, int]:
         "RLIMIT_AS": limits.memory_bytes,
         "RLIMIT_NPROC": limits.processes,
         "RLIMIT_FSIZE": limits.file_bytes,
-        "RLIMIT_CORE": 0,
+        # No dumps: 0 would still hand them to a program of the host, where one is set up to take them.
+        "RLIMIT_CORE": 1,
         "RLIMIT_NOFILE": _OPEN_FILES,
     }
 

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from .kernel import adopt_orphans
 from .messages import Message
 
-__all__ = ["exit_code", "open_terminal", "start_monitor"]
+__all__ = ["become_command", "exit_code", "open_terminal", "start_monitor"]
 
 # What Python ignores, and programs count on.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
@@ -83,12 +83,12 @@ class _Monitor:
         pid = os.fork()
         if pid == 0:
             os.close(reader)
-            _Command(self._request, self._fds, self._limits, writer).run()
+            become_command(self._request, self._fds, self._limits, writer)
         os.close(writer)
         for fd in set(self._fds):
             os.close(fd)
         self._tell({"pid": pid})
-        with open(reader, "rb") as stream:  # noqa: PTH123 - a descriptor
+        with os.fdopen(reader, "rb") as stream:
             failure = stream.read()
         self._tell(json.loads(failure) if failure else {"started": True})
         self._wait(pid)
@@ -102,6 +102,11 @@ class _Monitor:
                 pid, status = os.waitpid(-1, 0)
                 if pid == command:
                     self._tell({"code": exit_code(status)})
+
+
+def become_command(request: Message, fds: list[int], limits: dict[str, int], writer: int) -> NoReturn:
+    """Become the program that `request` names, with `fds` as its standard streams; tell `writer` if that fails."""
+    _Command(request, fds, limits, writer).run()
 
 
 class _Refused(Exception):
@@ -134,6 +139,7 @@ class _Command:
         os._exit(126)
 
     def _prepare(self) -> None:
+        os.set_inheritable(self._writer, False)
         os.setsid()
         if self._terminal:
             fcntl.ioctl(self._fds[0], termios.TIOCSCTTY, 0)

@@ -44,9 +44,15 @@ def _become_container(plan: files.Plan, fd: int) -> None:
         _launch(plan, control)
     except Exception as error:  # noqa: BLE001 - told to the server, whatever it is
         with contextlib.suppress(OSError):
-            send(control, {"failed": str(error)})
+            send(control, {"failed": _told(error)})
     finally:
         os._exit(1)
+
+
+def _told(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
 
 
 def _launch(plan: files.Plan, control: socket.socket) -> None:
@@ -102,7 +108,7 @@ def _become_init(plan: files.Plan, control: socket.socket) -> None:
         serve(control, plan["limits"])
     except Exception as error:  # noqa: BLE001 - told to the server, whatever it is
         with contextlib.suppress(OSError):
-            send(control, {"failed": str(error)})
+            send(control, {"failed": _told(error)})
     finally:
         os._exit(0)
 

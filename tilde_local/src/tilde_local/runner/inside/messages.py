@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -25,27 +26,25 @@ def send(channel: socket.socket, message: Message, fds: Sequence[int] = ()) -> N
         socket.send_fds(channel, [data], list(fds))
         return
     # A packet cannot be longer than the socket's buffer, arguments and environment can.
-    file = os.memfd_create("message")
-    try:
-        with open(file, "wb", closefd=False) as stream:
-            stream.write(data)
-        socket.send_fds(channel, [_IN_A_FILE], [*fds, file])
-    finally:
-        os.close(file)
+    with os.fdopen(os.memfd_create("message"), "wb") as file:
+        file.write(data)
+        file.flush()
+        socket.send_fds(channel, [_IN_A_FILE], [*fds, file.fileno()])
 
 
 def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:
     """The next message and its files, which nobody inherits; None when the other side is gone."""
     try:
-        data, fds, _, _ = socket.recv_fds(channel, _LARGEST + 1, _MAX_FDS)
+        # Not recv_fds(), which leaves them open in whatever program another thread is starting.
+        room = socket.CMSG_SPACE(_MAX_FDS * array.array("i").itemsize)
+        data, ancillary, _, _ = channel.recvmsg(_LARGEST + 1, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return None
-    for fd in fds:
-        os.set_inheritable(fd, False)
+    fds = [fd for _, _, numbers in ancillary for fd in array.array("i", numbers)]
     if not data:
         return None
     if data == _IN_A_FILE:
-        with open(fds.pop(), "rb") as stream:  # noqa: PTH123 - a descriptor
+        with os.fdopen(fds.pop(), "rb") as stream:
             stream.seek(0)
             data = stream.read()
     message: Message = json.loads(data)
