@@ -245,7 +245,7 @@ class Sandbox:
         try:
             yield socket
         finally:
-            socket.shutdown()
+            socket.shutdown()  # type: ignore[no-untyped-call]
 
     def run(self, *command: str, stdin: bytes = b"", **launch: Any) -> Ran:
         """Run a command in it, to its end."""
@@ -348,6 +348,12 @@ def running(shared_server: Server) -> Callable[[Sandbox], Sandbox]:
         return sandbox
 
     return wait
+
+
+@pytest.fixture
+def ran() -> Callable[[websocket.WebSocket], Ran]:
+    """Reads what a command sends, to its exit."""
+    return Ran.read
 
 
 @pytest.fixture
