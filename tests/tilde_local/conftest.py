@@ -176,7 +176,11 @@ class Repo:
         """Create one that runs `command`."""
         answer = self.call("POST", "/sandboxes", None, {"image": "python:3.12", "command": list(command), **more})
         assert answer.status == 201, answer
-        return Sandbox(self, answer.json["sandbox_id"])
+        return self.sandbox_of(answer.json["sandbox_id"])
+
+    def sandbox_of(self, sandbox_id: str) -> Sandbox:
+        """One that exists already."""
+        return Sandbox(self, sandbox_id)
 
     def read(self, path: str, headers: Mapping[str, str] | None = None, /, **query: Any) -> Answer:
         """GET /object and what it redirects to."""
