@@ -15,9 +15,9 @@ from tilde_core.resources.base import Entity, OrganizationResource, RepositoryRe
 from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
-from tilde_core.resources.sandbox_run import SandboxRun
 from tilde_core.resources.imports import Imports
 from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
+from tilde_core.resources.sandbox_run import SandboxRun
 from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
