@@ -18,8 +18,8 @@ from tilde.exceptions import (
     GoneError,
     OutcomeUnknownError,
     SandboxError,
-    SandboxTimeoutError,
     TildeError,
+    WaitTimeoutError,
 )
 from tilde.models import Repository, RunResult
 from tilde_core.http import Response
@@ -181,7 +181,7 @@ class TestWaiting:
 
     def test_the_service_ends_what_takes_too_long(self, service: SandboxService) -> None:
         service.states = [RUNNING, status("failed", "timeout", error_message="longer than 5 s")]
-        with pytest.raises(SandboxTimeoutError) as caught:
+        with pytest.raises(CommandTimeoutError) as caught:
             execute(service, "sleep 9", timeout=4.5, check=False)
         error = caught.value
         assert str(error).endswith(
@@ -189,20 +189,20 @@ class TestWaiting:
         )
         assert (error.sandbox_id, error.state, error.status_reason) == ("s1", "failed", "timeout")
         assert (error.timeout, error.result.stdout.text(), error.result.exit_code) == (4.5, "hello\n", None)
-        assert all(isinstance(error, kind) for kind in (CommandTimeoutError, SandboxError, TimeoutError))
+        assert all(isinstance(error, kind) for kind in (SandboxError, WaitTimeoutError, TimeoutError))
         assert CANCEL not in service.sent
 
     def test_a_time_out_matters_more_than_its_output(self, service: SandboxService) -> None:
         service.states = [status("failed", "timeout")]
         service.logs = [lambda: answer(410, {"message": "kept no longer"})]
-        with pytest.raises(SandboxTimeoutError, match="'ls' took longer than the service allows") as caught:
+        with pytest.raises(CommandTimeoutError, match="'ls' took longer than the service allows") as caught:
             execute(service)
         assert caught.value.result is None
 
     def test_if_the_service_does_not_end_it_that_is_done_from_here(self, service: SandboxService) -> None:
         service.states = [RUNNING]
         repo, clock = repository(service)
-        with pytest.raises(SandboxTimeoutError, match=r"'sleep 9' took longer than 4\.5 seconds") as caught:
+        with pytest.raises(CommandTimeoutError, match=r"'sleep 9' took longer than 4\.5 seconds") as caught:
             repo.execute("sleep 9", timeout=4.5)
         assert (caught.value.timeout, caught.value.state, caught.value.result) == (4.5, "", None)
         assert clock.now - 1000 == pytest.approx(15)

@@ -17,9 +17,8 @@
     ├── WaitTimeoutError          what was waited for did not happen in time; a built-in TimeoutError too
     ├── ImportFailedError         an import that was waited for failed or was canceled
     ├── SandboxError              a sandbox failed on the side of the service, or was cancelled
+    │   └── CommandTimeoutError   a command took too long and was ended; a WaitTimeoutError too
     └── CommandError              a command ended with a non-zero exit code
-        └── CommandTimeoutError   it took too long and was ended; a built-in TimeoutError too
-            └── SandboxTimeoutError   and its sandbox with it; a SandboxError too
 
 Bad arguments are `ValueError` or `TypeError`, raised before anything is sent. All of these errors pickle, and none
 shows a token or the query of a URL.
@@ -49,7 +48,6 @@ __all__ = [
     "PreconditionFailedError",
     "RateLimitError",
     "SandboxError",
-    "SandboxTimeoutError",
     "SerializationError",
     "ServerError",
     "SessionClosedError",
@@ -250,6 +248,15 @@ class SandboxError(TildeError):
         self.status_reason = status_reason
 
 
+class CommandTimeoutError(SandboxError, WaitTimeoutError):
+    """A command took longer than its time-out, `timeout` seconds, and was ended.
+
+    `result` has what it had printed by then, `None` if that is not known.
+    """
+
+    result: Any = None
+
+
 class CommandError(TildeError):
     """A command ended with a non-zero exit code. `exit_code` has it; `result` has what the command printed."""
 
@@ -265,19 +272,6 @@ class CommandError(TildeError):
         super().__init__(message, operation=operation, request_id=request_id)
         self.exit_code = exit_code
         self.result = result
-
-
-class CommandTimeoutError(CommandError, TimeoutError):
-    """A command took more than `timeout` seconds and was ended. `result` has what it had printed, and no exit code."""
-
-    timeout: float = 0.0
-
-
-class SandboxTimeoutError(CommandTimeoutError, SandboxError):
-    """The command of a sandbox took too long, and the sandbox was ended with it.
-
-    `result` is `None` if it is not known what was printed; `timeout` is 0 if it was the service's own limit.
-    """
 
 
 _BY_STATUS: dict[int, type[APIError]] = {

@@ -184,7 +184,7 @@ class Repository(RepositoryResource, Entity):
         Raises:
             CommandError: the exit code is not 0; `error.result` has the whole result.
             SandboxError: the sandbox failed or was cancelled, and nothing is committed, whatever `check` says.
-            SandboxTimeoutError: it took longer than `timeout`; a `CommandTimeoutError` and a `SandboxError`.
+            CommandTimeoutError: it took longer than `timeout`; this is a `SandboxError` and a `TimeoutError`.
             OutcomeUnknownError: the answer to its creation was lost. It may run: `sandboxes.list()` tells.
             GoneError, TransportError: it has ended, as the message tells, but its output could not be fetched.
             ValueError, TypeError: an argument cannot be used; nothing was sent.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tilde_core.exceptions import SandboxError, SandboxTimeoutError, TildeError, WaitTimeoutError
+from tilde_core.exceptions import CommandTimeoutError, SandboxError, TildeError, WaitTimeoutError
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.resources.sandbox import Sandbox
 from tilde_core.resources.sandbox_request import Command
@@ -67,15 +67,18 @@ class SandboxRun:
             result = None
         return self._timed_out(sandbox, status.status_reason, result)
 
-    def _timed_out(self, sandbox: Sandbox, reason: str, result: RunResult | None) -> SandboxTimeoutError:
+    def _timed_out(self, sandbox: Sandbox, reason: str, result: RunResult | None) -> CommandTimeoutError:
         limit = "the service allows" if self._timeout is None else f"{self._timeout:g} seconds"
         message = f"{shown_command(self._command)} took longer than {limit}, and sandbox {sandbox.id} was ended"
-        error = SandboxTimeoutError(
-            with_last_lines(message, result) if result is not None else message, result=result, operation=_OPERATION
+        error = CommandTimeoutError(
+            with_last_lines(message, result) if result is not None else message,
+            sandbox_id=sandbox.id,
+            state="failed" if reason else "",
+            status_reason=reason,
+            operation=_OPERATION,
         )
-        error.sandbox_id = sandbox.id
-        error.state, error.status_reason = ("failed", reason) if reason else ("", "")
         error.timeout = self._timeout or 0.0
+        error.result = result
         return error
 
 
