@@ -296,6 +296,13 @@ class TestEntity:
         assert first == repo.sandboxes.get("s1") != second
         assert repr(repo.sandboxes) == "Sandboxes(o/r)"
 
+    def test_a_table_of_them_shows_what_matters(self, service: SandboxService) -> None:
+        html = repository(service)[0].sandboxes.list()._repr_html_()
+        assert "<th>state</th><th>status_reason</th>" in html
+        assert "python:3.12" in html
+        assert "env" not in html
+        assert service.sent == ["GET /sandboxes?amount=100"]
+
     def test_a_missing_one(self, service: SandboxService) -> None:
         service.overrides[f"GET {PLACE}"] = lambda: answer(404, {"message": "no such sandbox"})
         with pytest.raises(NotFoundError, match="no such sandbox"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,10 @@ class Sandbox(RepositoryResource, Entity):
         return (self._organization, self._repository, self.id)
 
     def _cells(self) -> dict[str, Any]:
-        return {"id": self.id} if self._data is None else self._data.to_dict()
+        if self._data is None:
+            return {"id": self.id}
+        shown = {name: getattr(self._data, name) for name in ("state", "status_reason", "exit_code", "image", "mode")}
+        return {"id": self.id, **shown, "command": shlex.join(self._data.command), "created": self._data.created_at}
 
     def __repr__(self) -> str:
         return f"Sandbox({self.id!r}{f', {self._data.state}' if self._data else ''})"
