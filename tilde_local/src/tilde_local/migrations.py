@@ -15,6 +15,7 @@ from tilde_local.schema import (
     SANDBOXES_TABLE,
     SCHEMA_VERSION,
     TABLES,
+    TRIGGER_TABLES,
     check_version,
 )
 
@@ -45,6 +46,9 @@ ALTER TABLE staged ADD COLUMN source TEXT NOT NULL DEFAULT '';
 # Sandboxes appear.
 _FROM_2_TO_3 = SANDBOXES_TABLE
 
+# Triggers appear.
+_FROM_3_TO_4 = TRIGGER_TABLES
+
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in an empty database, or change those of an older version.
@@ -72,7 +76,7 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def _script(version: int) -> str:
     """What makes the tables of today out of those of `version`."""
-    return TABLES if version == 0 else "".join((_FROM_1_TO_2, _FROM_2_TO_3)[version - 1 :])
+    return TABLES if version == 0 else "".join((_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4)[version - 1 :])
 
 
 def _make_members_administrators(db: sqlite3.Connection) -> None:

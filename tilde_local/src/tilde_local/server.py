@@ -28,6 +28,7 @@ from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
 from tilde_local.store import cleanup, keys, organizations, policies, repositories, users
+from tilde_local.triggers.worker import Worker as TriggerWorker
 
 __all__ = ["Server"]
 
@@ -141,6 +142,7 @@ class Server:
             stack.enter_context(Worker(services))
             serving = stack.enter_context(Serving(services, listener))
             stack.enter_context(Supervisor(services, serving))
+            stack.enter_context(TriggerWorker(services))
             self._services = services
             self._running = stack.pop_all()
         return self
@@ -217,6 +219,7 @@ class _Opened:
                     Encryption(directory.encryption_key()),
                     clock,
                     options.policy_generator,
+                    threading.Event(),
                     threading.Event(),
                     registry,
                 )

@@ -93,7 +93,7 @@ def list_changes(call: Call) -> Response:
 def approve(call: Call) -> Response:
     """POST …/approve: commit what was submitted, in the name of who submitted it."""
     body = commit_text(call)
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         repository = call.repository(db, "ApproveSession")
         review = reviews.find(db, repository, call.params["session_id"])
         commit_id = reviews.approve(

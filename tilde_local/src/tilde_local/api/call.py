@@ -165,11 +165,13 @@ def _with_key(field: str, body: bytes) -> str:
     return field
 
 
-def _map_at(body: bytes, name: str) -> dict[str, Any]:
+def _map_at(body: bytes, place: str) -> dict[str, Any]:
     """The map in a field; empty if the body is no JSON further on, or has another value for the same name there."""
     try:
-        found = msgspec.json.decode(body)[name]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(body)
+        for name in place.split("."):
+            found = found[name]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -28,7 +28,7 @@ def conclude(services: Services, sandbox: Sandbox, active: Active) -> None:
     Raises Failed if it cannot be committed.
     """
     try:
-        with services.database.write() as db:
+        with services.landing() as db:
             # From here on nobody can cancel it any more.
             outcome = active.seal()
             if outcome.status == "done":

@@ -13,7 +13,7 @@ from tilde_local.services import Services
 from tilde_local.store import sandboxes
 from tilde_local.store.records import Sandbox
 
-__all__ = ["LOG_DAYS", "active_of", "log_of", "remove_old_logs"]
+__all__ = ["LOG_DAYS", "active_of", "is_kept", "log_of", "remove_old_logs"]
 
 LOG_DAYS = 14
 
@@ -40,9 +40,14 @@ def log_of(services: Services, sandbox: Sandbox, name: str) -> AsyncIterator[byt
     active = active_of(services, sandbox)
     if active is not None:
         return follow(active.output if name == OUTPUT else active.network)
-    if sandbox.finished_at is not None and sandbox.finished_at < _oldest(services.clock()):
+    if not is_kept(services, sandbox):
         raise Gone(f"the logs of sandbox {sandbox.id} are not kept any more: it ended more than {LOG_DAYS} days ago")
     return stored(services.sandboxes.logs.path(sandbox.id, name))
+
+
+def is_kept(services: Services, sandbox: Sandbox) -> bool:
+    """Whether its logs are kept."""
+    return sandbox.finished_at is None or sandbox.finished_at >= _oldest(services.clock())
 
 
 def _oldest(now: datetime) -> str:

@@ -20,6 +20,8 @@ __all__ = [
     "Role",
     "Sandbox",
     "Session",
+    "Trigger",
+    "TriggerRun",
     "User",
     "View",
 ]
@@ -273,6 +275,50 @@ class Commit(NamedTuple):
     message: str
     metadata: str
     created_at: str
+
+
+class Trigger(NamedTuple):
+    """What starts a sandbox when a commit meets one of its conditions.
+
+    `conditions` and `sandbox_config` are JSON as text. `run_as` is an agent or a role; without one, its sandboxes are
+    those of its creator.
+    """
+
+    id: str
+    repository: int
+    repository_id: str
+    name: str
+    description: str
+    enabled: int
+    conditions: str
+    sandbox_config: str
+    run_as_type: str | None
+    run_as_id: str | None
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class TriggerRun(NamedTuple):
+    """A commit that met a condition of a trigger. `matched_paths` is a JSON array as text.
+
+    `status` is `pending`, `created`, `skipped` or `failed`; `reason` says why for programs, `message` for people.
+    """
+
+    id: str
+    trigger_id: str
+    repository: int
+    repository_id: str
+    seq: int
+    commit_id: str
+    status: str
+    reason: str
+    message: str
+    sandbox_id: str | None
+    matched_paths: str
+    created_at: str
+    updated_at: str
 
 
 class Entry(NamedTuple):
