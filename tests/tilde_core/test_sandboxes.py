@@ -358,9 +358,18 @@ class TestEnding:
         service.overrides[call] = lambda: answer(409, {"message": "already terminal"})
         end(found)
         assert service.sent[2:] == [call, STATUS]
+        service.states = [status("running")] * 3 + [COMMITTED]
+        end(found)
+        assert service.count(STATUS) == 1 + 4
+
+    @pytest.mark.parametrize(("end", "call"), [(Sandbox.cancel, CANCEL), (Sandbox.finish, f"POST {PLACE}/finish")])
+    def test_one_that_goes_on_all_the_same_is_an_error(
+        self, service: SandboxService, end: Callable[[Sandbox], None], call: str
+    ) -> None:
         service.states = [status("running")]
-        with pytest.raises(ConflictError):
-            end(found)
+        service.overrides[call] = lambda: answer(409, {"message": "not now"})
+        with pytest.raises(ConflictError, match="not now"):
+            end(sandbox(service))
 
     def test_a_finish_whose_answer_was_lost_is_sent_again(self, service: SandboxService) -> None:
         call = f"POST {PLACE}/finish"
