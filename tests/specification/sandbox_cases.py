@@ -134,7 +134,7 @@ def creating_a_trigger(world: World) -> None:
         True,
     )
     assert found.run_as is not None
-    assert found.run_as.id == agent.id
+    assert found.run_as["id"] == agent.id
 
 
 def make_trigger(world: World, command: str = "true") -> SandboxTrigger:
@@ -194,6 +194,6 @@ def trigger_runs(world: World) -> None:
     while not (runs := list(trigger.runs.list())) or runs[0].status == "pending":
         pass
     assert world.run(trigger=trigger).lines == [f"created {commit.id} {runs[0].matched_paths}"]
-    assert runs[0].matched_paths == ["documents/"]
+    assert runs[0].matched_paths == ["documents/b.txt", "documents/c.txt"]
     world.repository.sandboxes.get(runs[0].sandbox_id).wait()
     assert b"documents/c.txt" in world.content("summary.txt")

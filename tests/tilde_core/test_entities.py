@@ -23,6 +23,8 @@ from tilde.models import (
     Organization,
     Policy,
     Role,
+    Sandbox,
+    SandboxTrigger,
     Secret,
 )
 from tilde_core.http import Request, Response
@@ -36,6 +38,7 @@ from tilde_core.models.objects import Entry
 from tilde_core.models.organizations import OrganizationData
 from tilde_core.models.policies import PolicySummary
 from tilde_core.models.roles import RoleData
+from tilde_core.models.sandbox_triggers import SandboxTriggerData
 from tilde_core.models.secrets import SecretData
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -69,6 +72,9 @@ MAKERS: dict[str, Callable[[Client, str], object]] = {
     "import": lambda client, name: ImportJob(client, "o", "r", name),
     "repository of an import": lambda client, name: ImportJob(client, "o", name, "j"),
     "invitation": lambda client, name: Invitation(client, InvitationData(id=name)),
+    "sandbox": lambda client, name: Sandbox(client, "o", "r", name),
+    "repository of a sandbox": lambda client, name: Sandbox(client, "o", name, "s"),
+    "trigger": lambda client, name: SandboxTrigger(client, "o", "r", SandboxTriggerData(id=name)),
 }
 
 

@@ -13,6 +13,7 @@ from sandbox_service import COMMITTED, PLACE, SandboxService, ends_with, status
 from support import FakeClock, answer, fake_client
 from tilde.exceptions import (
     CommandError,
+    CommandTimeoutError,
     ForbiddenError,
     GoneError,
     OutcomeUnknownError,
@@ -178,11 +179,32 @@ class TestWaiting:
         assert repo.execute("sleep 9000").duration > 9000
         assert max(clock.sleeps) == 2
 
-    def test_the_service_ends_what_takes_too_long_and_else_it_is_done_from_here(self, service: SandboxService) -> None:
+    def test_the_service_ends_what_takes_too_long(self, service: SandboxService) -> None:
+        service.states = [RUNNING, status("failed", "timeout", error_message="longer than 5 s")]
+        with pytest.raises(CommandTimeoutError) as caught:
+            execute(service, "sleep 9", timeout=4.5, check=False)
+        error = caught.value
+        assert str(error).endswith(
+            "'sleep 9' took longer than 4.5 seconds, and sandbox s1 was ended; its last output was:\nhello"
+        )
+        assert (error.sandbox_id, error.state, error.status_reason) == ("s1", "failed", "timeout")
+        assert (error.timeout, error.result.stdout.text(), error.result.exit_code) == (4.5, "hello\n", None)
+        assert all(isinstance(error, kind) for kind in (SandboxError, WaitTimeoutError, TimeoutError))
+        assert CANCEL not in service.sent
+
+    def test_a_time_out_matters_more_than_its_output(self, service: SandboxService) -> None:
+        service.states = [status("failed", "timeout")]
+        service.logs = [lambda: answer(410, {"message": "kept no longer"})]
+        with pytest.raises(CommandTimeoutError, match="'ls' took longer than the service allows") as caught:
+            execute(service)
+        assert caught.value.result is None
+
+    def test_if_the_service_does_not_end_it_that_is_done_from_here(self, service: SandboxService) -> None:
         service.states = [RUNNING]
         repo, clock = repository(service)
-        with pytest.raises(WaitTimeoutError, match="waited 15 seconds for 'sleep 9' in sandbox s1 to end"):
+        with pytest.raises(CommandTimeoutError, match=r"'sleep 9' took longer than 4\.5 seconds") as caught:
             repo.execute("sleep 9", timeout=4.5)
+        assert (caught.value.timeout, caught.value.state, caught.value.result) == (4.5, "", None)
         assert clock.now - 1000 == pytest.approx(15)
         assert service.bodies[0]["timeout_seconds"] == 5
         assert service.sent[-1] == CANCEL
