@@ -16,7 +16,8 @@
     ├── SessionClosedError        the session was committed or rolled back before this call
     ├── WaitTimeoutError          what was waited for did not happen in time; a built-in TimeoutError too
     ├── ImportFailedError         an import that was waited for failed or was canceled
-    ├── SandboxError              a sandbox failed on the side of the service
+    ├── SandboxError              a sandbox failed on the side of the service, or was cancelled
+    │   └── CommandTimeoutError   a command took too long and was ended; a WaitTimeoutError too
     └── CommandError              a command ended with a non-zero exit code
 
 Bad arguments are `ValueError` or `TypeError`, raised before anything is sent. All of these errors pickle, and none
@@ -32,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CommandError",
+    "CommandTimeoutError",
     "ConfigurationError",
     "ConflictError",
     "ForbiddenError",
@@ -225,7 +227,10 @@ class ImportFailedError(TildeError):
 
 
 class SandboxError(TildeError):
-    """A sandbox failed on the side of the service; `state` and `status_reason` say how."""
+    """A sandbox failed on the side of the service, or was cancelled; `state` and `status_reason` say how.
+
+    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log.
+    """
 
     def __init__(
         self,
@@ -241,6 +246,15 @@ class SandboxError(TildeError):
         self.sandbox_id = sandbox_id
         self.state = state
         self.status_reason = status_reason
+
+
+class CommandTimeoutError(SandboxError, WaitTimeoutError):
+    """A command took longer than its time-out, `timeout` seconds, and was ended.
+
+    `result` has what it had printed by then, `None` if that is not known.
+    """
+
+    result: Any = None
 
 
 class CommandError(TildeError):

@@ -15,9 +15,9 @@ from tilde_core.resources.base import Entity, OrganizationResource, RepositoryRe
 from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
-from tilde_core.resources.execution import executed
+from tilde_core.resources.execution import Execution
 from tilde_core.resources.imports import Imports
-from tilde_core.resources.sandbox_request import Command, RunAs, checked_timeout, sandbox_request
+from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
 from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
@@ -184,6 +184,7 @@ class Repository(RepositoryResource, Entity):
         Raises:
             CommandError: the exit code is not 0; `error.result` has the whole result.
             SandboxError: the sandbox failed or was cancelled, and nothing is committed, whatever `check` says.
+            CommandTimeoutError: it took longer than `timeout`; this is a `SandboxError` and a `TimeoutError`.
             OutcomeUnknownError: the answer to its creation was lost. It may run: `sandboxes.list()` tells.
             GoneError, TransportError: it has ended, as the message tells, but its output could not be fetched.
             ValueError, TypeError: an argument cannot be used; nothing was sent.
@@ -191,7 +192,7 @@ class Repository(RepositoryResource, Entity):
         request = sandbox_request(
             self._client.config,
             image=image,
-            command=command,
+            command=checked_command(command),
             env=env,
             mountpoint=mountpoint,
             path_prefix=path_prefix,
@@ -199,7 +200,7 @@ class Repository(RepositoryResource, Entity):
             run_as=run_as,
             mode=None,
         )
-        result = executed(self.sandboxes, request, command, check=check)
+        result = Execution(self.sandboxes, request, command, timeout).result(check=check)
         if result.status is not None and result.status.is_awaiting_approval:
             url = result.status.web_url
             warnings.warn(f"Approval required - review and approve at: {url}", UserWarning, stacklevel=2)

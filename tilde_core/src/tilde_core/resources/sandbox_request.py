@@ -105,12 +105,12 @@ def checked_env(env: Mapping[str, str], name: str = "env") -> dict[str, str]:
 
 def checked_mountpoint(mountpoint: str) -> str:
     """Return where the files are to be found in the sandbox."""
-    segments = checked_text("mountpoint", mountpoint).rstrip("/").split("/")
-    if len(segments) < 2 or segments[0] or not {"", ".", ".."}.isdisjoint(segments[1:]):
+    first, *segments = checked_text("mountpoint", mountpoint).rstrip("/").split("/")
+    if first or not segments or not {"", ".", ".."}.isdisjoint(segments):
         raise ValueError(
             f"mountpoint {mountpoint!r} must be an absolute path without '.' and '..', such as '/sandbox', and not '/'"
         )
-    return mountpoint
+    return mountpoint.rstrip("/")
 
 
 def checked_prefix(path_prefix: str) -> str:

@@ -195,7 +195,7 @@ class SandboxTriggerRuns(RepositoryResource):
     def list(
         self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
     ) -> PaginatedIterator[SandboxTriggerRun]:
-        """Walk the runs, in the order of the service. `after` is an id."""
+        """Walk the runs, the newest first. `after` is an id."""
         path = self._path("sandbox-triggers", self._trigger_id, "runs")
         return self._list(
             Operation(name="sandbox_triggers.runs", method="GET", path=path),

@@ -73,12 +73,12 @@ class SandboxTriggers(RepositoryResource):
     def list(
         self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
     ) -> PaginatedIterator[SandboxTrigger]:
-        """Walk the triggers, in the order of the service. `after` is an id."""
+        """Walk the triggers, in the order of their names. `after` is a name."""
         return self._list(
             Operation(name="sandbox_triggers.list", method="GET", path=self._path("sandbox-triggers")),
             SandboxTriggerData,
             self._entity,
-            key=lambda trigger: trigger.id,
+            key=lambda trigger: trigger.name,
             amount=amount,
             page_size=page_size,
             after=after,

@@ -77,7 +77,7 @@ class Sandboxes(RepositoryResource):
     def list(
         self, *, amount: int | None = None, page_size: int | None = None, after: str | None = None
     ) -> PaginatedIterator[Sandbox]:
-        """Walk the sandboxes, in the order of the service. `after` is an id."""
+        """Walk the sandboxes, the newest first, as they are now. `after` is an id."""
         return self._list(
             Operation(name="sandboxes.list", method="GET", path=self._path("sandboxes")),
             SandboxData,

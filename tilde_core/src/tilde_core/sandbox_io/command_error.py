@@ -1,4 +1,4 @@
-"""The error for a command that went wrong: which it was, and the last that it said."""
+"""What the errors of commands say: which it was, and the last that it printed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from collections.abc import Sequence
 from tilde_core.exceptions import CommandError
 from tilde_core.sandbox_io.output import OutputStream, RunResult
 
-__all__ = ["command_error", "last_lines", "shown_command"]
+__all__ = ["command_error", "shown_command", "with_last_lines"]
 
 _LINES, _BYTES = 20, 4096
 _COMMAND = 200  # characters
 
 
 def command_error(command: str | Sequence[str], result: RunResult, operation: str) -> CommandError:
-    """Return the error for a command that ended with another exit code than 0; its message has the last lines of
-    `result.stderr`, or of `result.stdout` if there are none."""
-    said = last_lines(result.stderr) or last_lines(result.stdout)
+    """Return the error for a command that ended with another exit code than 0."""
+    code = "unknown" if result.exit_code is None else result.exit_code
     return CommandError(
-        f"exit code {result.exit_code} of {shown_command(command)}"
-        + (f"; its last output was:\n{said}" if said else "; it printed nothing"),
+        with_last_lines(f"exit code {code} of {shown_command(command)}", result),
         exit_code=result.exit_code,
         result=result,
         operation=operation,
@@ -33,7 +31,13 @@ def shown_command(command: str | Sequence[str]) -> str:
     return repr(text if len(text) <= _COMMAND else text[: _COMMAND - 1] + "…")
 
 
-def last_lines(stream: OutputStream) -> str:
-    """Return the last lines of an output, at most 20 and 4 KiB."""
+def with_last_lines(message: str, result: RunResult) -> str:
+    """Return the message and, below it, the last lines of `stderr`, or of `stdout` if there are none: at most 20
+    lines and 4 KiB."""
+    said = _last_lines(result.stderr) or _last_lines(result.stdout)
+    return f"{message}; its last output was:\n{said}" if said else f"{message}; it printed nothing"
+
+
+def _last_lines(stream: OutputStream) -> str:
     text = stream.tail(_BYTES).decode("utf-8", "replace").rstrip()
     return "\n".join(text.split("\n")[-_LINES:])
