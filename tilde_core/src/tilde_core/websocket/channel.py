@@ -6,11 +6,13 @@ import contextlib
 import selectors
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
 
 from tilde_core.websocket.errors import ConnectionLost
+from tilde_core.websocket.kernel import unacknowledged
 
 __all__ = ["Channel"]
 
@@ -34,6 +36,7 @@ class Channel:
         # What to wait for before the next try: OpenSSL may have to write in order to read, and the other way round.
         self._to_read = selectors.EVENT_READ
         self._to_write = selectors.EVENT_WRITE
+        self._send_error: OSError | None = None
         self._waiting = 0
         self._closed = False
 
@@ -43,7 +46,7 @@ class Channel:
         return bool(self._unsent)
 
     def post(self, data: bytes) -> None:
-        """Send `data` as soon as that is possible; does not wait. Raises `OSError`."""
+        """Send `data` as soon as that is possible. Does not wait, and does not tell if it fails: reading will."""
         with self._lock:
             self._unsent += data
             self._push()
@@ -57,6 +60,8 @@ class Channel:
         while self._unsent:
             if not self._wait(self._to_write, timeout):
                 raise TimeoutError("nothing was taken")
+        if self._send_error is not None:
+            raise self._send_error
 
     def receive(self, size: int, timeout: float | None = None) -> bytes:
         """Return 1 to `size` bytes. Raises `TimeoutError` if none come in time, and other `OSError`s."""
@@ -71,14 +76,27 @@ class Channel:
         del self._received[:size]
         return data
 
-    def close(self) -> None:
-        """Close the socket and wake up whoever waits for it. May be called twice, by any thread."""
+    def close(self, last_words: bytes = b"") -> None:
+        """Close the socket and wake up whoever waits for it. May be called twice, by any thread.
+
+        The `last_words` are sent first if the other side still listens. If not, the connection is reset: an end in good
+        order would queue up behind what nobody takes, and not arrive.
+        """
         with self._lock:
-            was_closed, self._closed = self._closed, True
-            if not was_closed:
+            if not self._closed:
                 with contextlib.suppress(OSError):  # the other side was quicker
+                    self._say(last_words)
+                self._closed = True
+                with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
             self._free()
+
+    def _say(self, last_words: bytes) -> None:
+        if self._unsent or unacknowledged(self._socket):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif last_words:
+            self._unsent += last_words
+            self._push()
 
     def _free(self) -> None:
         """Give the descriptor back, but not while somebody waits for it: another socket might get its number."""
@@ -111,6 +129,9 @@ class Channel:
                 self._to_write = selectors.EVENT_WRITE
             except ssl.SSLWantReadError:
                 self._to_write = selectors.EVENT_READ
+            except OSError as error:
+                self._send_error = error
+                self._unsent.clear()
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[None]:

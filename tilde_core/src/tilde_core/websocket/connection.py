@@ -74,12 +74,7 @@ class Connection:
             return
         self._closed = True
         self._on_close(self)
-        try:
-            self._post(ABNF.OPCODE_CLOSE, struct.pack("!H", 1000))
-        except OSError:
-            pass  # it is gone already
-        finally:
-            self._channel.close()
+        self._channel.close(_frame(ABNF.OPCODE_CLOSE, struct.pack("!H", 1000)))
 
     def _message(self) -> bytes | None:
         while True:
