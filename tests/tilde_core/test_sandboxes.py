@@ -296,6 +296,13 @@ class TestEntity:
         assert first == repo.sandboxes.get("s1") != second
         assert repr(repo.sandboxes) == "Sandboxes(o/r)"
 
+    def test_a_table_of_them_shows_what_matters(self, service: SandboxService) -> None:
+        html = repository(service)[0].sandboxes.list()._repr_html_()
+        assert "<th>state</th><th>status_reason</th>" in html
+        assert "python:3.12" in html
+        assert "env" not in html
+        assert service.sent == ["GET /sandboxes?amount=100"]
+
     def test_a_missing_one(self, service: SandboxService) -> None:
         service.overrides[f"GET {PLACE}"] = lambda: answer(404, {"message": "no such sandbox"})
         with pytest.raises(NotFoundError, match="no such sandbox"):
@@ -351,9 +358,18 @@ class TestEnding:
         service.overrides[call] = lambda: answer(409, {"message": "already terminal"})
         end(found)
         assert service.sent[2:] == [call, STATUS]
+        service.states = [status("running")] * 3 + [COMMITTED]
+        end(found)
+        assert service.count(STATUS) == 1 + 4
+
+    @pytest.mark.parametrize(("end", "call"), [(Sandbox.cancel, CANCEL), (Sandbox.finish, f"POST {PLACE}/finish")])
+    def test_one_that_goes_on_all_the_same_is_an_error(
+        self, service: SandboxService, end: Callable[[Sandbox], None], call: str
+    ) -> None:
         service.states = [status("running")]
-        with pytest.raises(ConflictError):
-            end(found)
+        service.overrides[call] = lambda: answer(409, {"message": "not now"})
+        with pytest.raises(ConflictError, match="not now"):
+            end(sandbox(service))
 
     def test_a_finish_whose_answer_was_lost_is_sent_again(self, service: SandboxService) -> None:
         call = f"POST {PLACE}/finish"

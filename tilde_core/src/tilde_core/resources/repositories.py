@@ -15,9 +15,9 @@ from tilde_core.resources.base import Entity, OrganizationResource, RepositoryRe
 from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
-from tilde_core.resources.execution import Execution
 from tilde_core.resources.imports import Imports
 from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
+from tilde_core.resources.sandbox_run import SandboxRun
 from tilde_core.resources.sandbox_start import started
 from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
@@ -202,7 +202,7 @@ class Repository(RepositoryResource, Entity):
             run_as=run_as,
             mode=None,
         )
-        result = Execution(self.sandboxes, request, command, timeout).result(check=check)
+        result = SandboxRun(self.sandboxes, request, command, timeout).result(check=check)
         if result.status is not None and result.status.is_awaiting_approval:
             url = result.status.web_url
             warnings.warn(f"Approval required - review and approve at: {url}", UserWarning, stacklevel=2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tilde_core.exceptions import ConflictError
+from tilde_core.exceptions import ConflictError, WaitTimeoutError
 from tilde_core.models.sandboxes import SandboxData, SandboxStatus, StatusData
 from tilde_core.operation import Operation, checked_segment
 from tilde_core.resources.base import Entity, RepositoryResource
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FIRST_INTERVAL", "Sandbox"]
 
 FIRST_INTERVAL = 0.02  # seconds; what is quick is not held up
+_TO_END = 5.0  # seconds that a sandbox of which it is said that it has ended may take to do so
 
 
 class Sandbox(RepositoryResource, Entity):
@@ -263,9 +266,11 @@ class Sandbox(RepositoryResource, Entity):
     def _end(self, operation: Operation) -> None:
         try:
             self._execute(operation)
-        except ConflictError:  # how the service says that it has ended
-            if not self.status().is_terminal:
-                raise
+        except ConflictError as error:  # how the service says that it has ended, perhaps just before that is told
+            with suppress(WaitTimeoutError):
+                self.wait(_TO_END)
+                return
+            raise error from None
 
     def _loaded(self) -> SandboxData:
         if self._data is None:
@@ -278,7 +283,10 @@ class Sandbox(RepositoryResource, Entity):
         return (self._organization, self._repository, self.id)
 
     def _cells(self) -> dict[str, Any]:
-        return {"id": self.id} if self._data is None else self._data.to_dict()
+        if self._data is None:
+            return {"id": self.id}
+        shown = {name: getattr(self._data, name) for name in ("state", "status_reason", "exit_code", "image", "mode")}
+        return {"id": self.id, **shown, "command": shlex.join(self._data.command), "created": self._data.created_at}
 
     def __repr__(self) -> str:
         return f"Sandbox({self.id!r}{f', {self._data.state}' if self._data else ''})"

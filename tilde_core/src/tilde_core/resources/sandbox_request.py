@@ -143,7 +143,7 @@ def checked_timeout(timeout: float | None) -> int | None:
 def checked_run_as(run_as: RunAs) -> dict[str, str]:
     """Return the principal that is to run it, as the service wants it."""
     if isinstance(run_as, (Agent, Role)):
-        run_as = {"type": type(run_as).__name__.lower(), "id": run_as.id}
+        run_as = {"type": "agent" if isinstance(run_as, Agent) else "role", "id": run_as.id}
     if not isinstance(run_as, Mapping):
         raise TypeError(f"run_as must be an Agent, a Role or a mapping with type and id, not {type(run_as).__name__}")
     if set(run_as) != {"type", "id"}:

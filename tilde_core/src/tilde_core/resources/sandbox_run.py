@@ -15,13 +15,13 @@ from tilde_core.sandbox_io.output import OutputStream, OutputWriter, RunResult
 if TYPE_CHECKING:
     from tilde_core.resources.sandboxes import Sandboxes
 
-__all__ = ["Execution"]
+__all__ = ["SandboxRun"]
 
 _OPERATION = "repositories.execute"
 _GRACE = 10.0  # seconds that the service has to end what takes too long, before it is cancelled from here
 
 
-class Execution:
+class SandboxRun:
     """Runs `command`, for which `request` asks. `timeout` is the caller's, in seconds.
 
     See `Repository.execute` for what is raised.
