@@ -195,6 +195,12 @@ def size_of(size: int) -> str:
     return count(size, "byte")
 
 
+def show_output(printed: bytes) -> None:
+    """Show what a command prints, while it runs."""
+    sys.stdout.write(printed.decode(errors="replace").replace("\r", ""))
+    sys.stdout.flush()
+
+
 def preview(start: bytes) -> str:
     """Return the first line of a text, or the first bytes of anything else; never what a terminal would act upon."""
     try:

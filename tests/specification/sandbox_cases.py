@@ -195,5 +195,6 @@ def trigger_runs(world: World) -> None:
         pass
     assert world.run(trigger=trigger).lines == [f"created {commit.id} {runs[0].matched_paths}"]
     assert runs[0].matched_paths == ["documents/b.txt", "documents/c.txt"]
+    assert runs[0].sandbox_id is not None
     world.repository.sandboxes.get(runs[0].sandbox_id).wait()
     assert b"documents/c.txt" in world.content("summary.txt")

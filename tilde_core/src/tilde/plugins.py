@@ -31,10 +31,13 @@ from tilde_core.hooks.offers import (
     Transport,
     TransportOffer,
     TransportSettings,
+    WebSocket,
+    WebSocketConnector,
+    WebSocketOffer,
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
-from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url
+from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url, split_websocket_url
 from tilde_core.refreshable_credentials import RefreshableCredentials
 
 __all__ = [
@@ -71,10 +74,14 @@ __all__ = [
     "TransportError",
     "TransportOffer",
     "TransportSettings",
+    "WebSocket",
+    "WebSocketConnector",
+    "WebSocketOffer",
     "body_pieces",
     "error_about",
     "header_lines",
     "hookimpl",
     "parse_expiry",
     "split_url",
+    "split_websocket_url",
 ]

@@ -11,6 +11,7 @@
     ├── TransportError            the network failed
     │   ├── NotSentError          nothing left this machine: always safe to repeat
     │   └── OutcomeUnknownError   it may have happened
+    │       └── CommandLostError  the connection to a command broke while it ran
     ├── CredentialsError          no valid token could be had from what issues them
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
@@ -34,6 +35,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CommandError",
+    "CommandLostError",
     "CommandTimeoutError",
     "ConfigurationError",
     "ConflictError",
@@ -197,6 +199,12 @@ class CredentialsError(TildeError):
     """
 
 
+class CommandLostError(OutcomeUnknownError):
+    """The connection to a command broke while it ran, and with that it is ended. `result` has what it had printed."""
+
+    result: Any = None
+
+
 class SerializationError(TildeError):
     """The service answered with something that is not the JSON it should be."""
 
@@ -238,8 +246,11 @@ class ImportFailedError(TildeError):
 class SandboxError(TildeError):
     """A sandbox failed on the side of the service, or was cancelled; `state` and `status_reason` say how.
 
-    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log.
+    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log. `result` has what a
+    command had printed, if one ran.
     """
+
+    result: Any = None
 
     def __init__(
         self,
@@ -262,8 +273,6 @@ class CommandTimeoutError(SandboxError, WaitTimeoutError):
 
     `result` has what it had printed by then, `None` if that is not known.
     """
-
-    result: Any = None
 
 
 class CommandError(TildeError):
