@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from support import answer
 from tilde_core.http import Request, Response
 
-__all__ = ["COMMITTED", "PLACE", "SandboxService", "ends_with", "status"]
+__all__ = ["COMMITTED", "PLACE", "ROOT", "SandboxService", "ends_with", "status"]
 
 PLACE = "/sandboxes/s1"
 ROOT = "/api/v1/organizations/o/repositories/r"

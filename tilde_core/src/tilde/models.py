@@ -50,8 +50,11 @@ from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secret, Secrets
 from tilde_core.resources.sessions import Session
+from tilde_core.resources.shell import Shell
 from tilde_core.sandbox_io.log_stream import LogStream
 from tilde_core.sandbox_io.output import OutputStream, RunResult
+from tilde_core.sandbox_io.process import Process
+from tilde_core.sandbox_io.terminal import Terminal
 from tilde_core.transfer.download import ObjectReader
 from tilde_core.transfer.sources import ObjectData
 from tilde_core.transfer.writer import ObjectWriter, TextObjectWriter
@@ -108,6 +111,7 @@ __all__ = [
     "Policy",
     "PolicyAttachment",
     "PrincipalType",
+    "Process",
     "PutObjectResult",
     "ReadableObjects",
     "Repositories",
@@ -133,7 +137,9 @@ __all__ = [
     "Session",
     "SessionObjects",
     "Setting",
+    "Shell",
     "SourceMetadata",
+    "Terminal",
     "TextObjectWriter",
     "User",
     "UserSummary",

@@ -15,10 +15,13 @@ from tilde_core.hooks.offers import (
     Transport,
     TransportOffer,
     TransportSettings,
+    WebSocket,
+    WebSocketConnector,
+    WebSocketOffer,
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
-from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url
+from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url, split_websocket_url
 
 __all__ = [
     "Attempt",
@@ -49,9 +52,13 @@ __all__ = [
     "TransportError",
     "TransportOffer",
     "TransportSettings",
+    "WebSocket",
+    "WebSocketConnector",
+    "WebSocketOffer",
     "body_pieces",
     "error_about",
     "header_lines",
     "hookimpl",
     "split_url",
+    "split_websocket_url",
 ]

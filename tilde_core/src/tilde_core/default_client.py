@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from tilde_core.client import Client
-from tilde_core.hooks.offers import Transport
+from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.resources.organizations import Organizations
 from tilde_core.resources.repositories import Repository
@@ -34,6 +34,7 @@ def configure(
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | Transport | None = None,
+    websocket: str | WebSocketConnector | None = None,
     credentials: str | None = None,
     timeout: float | Timeout | None = None,
     max_retries: int | None = None,
@@ -50,6 +51,7 @@ def configure(
         endpoint_url=endpoint_url,
         default_sandbox_image=default_sandbox_image,
         transport=transport,
+        websocket=websocket,
         credentials=credentials,
         timeout=timeout,
         max_retries=max_retries,

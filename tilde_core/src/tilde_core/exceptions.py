@@ -11,6 +11,7 @@
     ├── TransportError            the network failed
     │   ├── NotSentError          nothing left this machine: always safe to repeat
     │   └── OutcomeUnknownError   it may have happened
+    │       └── CommandLostError  the connection to a command broke while it ran
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
     ├── SessionClosedError        the session was committed or rolled back before this call
@@ -33,6 +34,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CommandError",
+    "CommandLostError",
     "CommandTimeoutError",
     "ConfigurationError",
     "ConflictError",
@@ -188,6 +190,12 @@ class OutcomeUnknownError(TransportError):
     """The request, or part of it, was sent and no whole answer came: it may or may not have happened."""
 
 
+class CommandLostError(OutcomeUnknownError):
+    """The connection to a command broke while it ran, and with that it is ended. `result` has what it had printed."""
+
+    result: Any = None
+
+
 class SerializationError(TildeError):
     """The service answered with something that is not the JSON it should be."""
 
@@ -229,8 +237,11 @@ class ImportFailedError(TildeError):
 class SandboxError(TildeError):
     """A sandbox failed on the side of the service, or was cancelled; `state` and `status_reason` say how.
 
-    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log.
+    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log. `result` has what a
+    command had printed, if one ran.
     """
+
+    result: Any = None
 
     def __init__(
         self,
@@ -253,8 +264,6 @@ class CommandTimeoutError(SandboxError, WaitTimeoutError):
 
     `result` has what it had printed by then, `None` if that is not known.
     """
-
-    result: Any = None
 
 
 class CommandError(TildeError):

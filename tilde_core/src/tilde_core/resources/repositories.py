@@ -18,10 +18,12 @@ from tilde_core.resources.connectors import RepositoryConnectors
 from tilde_core.resources.imports import Imports
 from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
 from tilde_core.resources.sandbox_run import SandboxRun
+from tilde_core.resources.sandbox_start import started
 from tilde_core.resources.sandbox_triggers import SandboxTriggers
 from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
 from tilde_core.resources.sessions import OpenedSession, Session
+from tilde_core.resources.shell import Shell
 from tilde_core.retry_after import http_date
 from tilde_core.sandbox_io.output import RunResult
 from tilde_core.serialization import decode_json
@@ -205,6 +207,46 @@ class Repository(RepositoryResource, Entity):
             url = result.status.web_url
             warnings.warn(f"Approval required - review and approve at: {url}", UserWarning, stacklevel=2)
         return result
+
+    def shell(
+        self,
+        *,
+        image: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        mountpoint: str | None = None,
+        path_prefix: str | None = None,
+        run_as: RunAs | None = None,
+    ) -> Shell:
+        """Return a sandbox for several commands: `with repo.shell() as sh: sh.run("ls")`.
+
+        It is started at the beginning of the block. At its end, what the commands changed is committed; after an
+        exception it is dropped. Where a review is needed first, warn with the URL (`UserWarning`). Nothing is sent
+        before the block begins.
+
+        Args:
+            image: what it runs in; the client's `default_sandbox_image` if left out.
+            env: environment variables. Those of the agent's secrets and of the repository's come after them.
+            timeout: in seconds, for all of it; `None` for as long as the service lets it run.
+            mountpoint: where the files are, an absolute path; `/sandbox` if left out.
+            path_prefix: mount only what begins so.
+            run_as: the agent or role to run it as, `{"type": "agent", "id": "…"}` or the entity itself.
+
+        The block raises `SandboxError` if the sandbox cannot be started, or its changes cannot be committed, and what
+        `sandboxes.create` raises.
+        """
+        request = sandbox_request(
+            self._client.config,
+            image=image,
+            command=None,
+            env=env,
+            mountpoint=mountpoint,
+            path_prefix=path_prefix,
+            timeout_seconds=checked_timeout(timeout),
+            run_as=run_as,
+            mode="service",
+        )
+        return Shell(lambda: started(self.sandboxes, request, operation="repositories.shell"))
 
     def update(self, *, description: str | None = None, retention_days: int | None = None) -> Repository:
         """Change what is named and leave the rest; return this repository with its new values.

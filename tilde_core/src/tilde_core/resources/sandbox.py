@@ -15,6 +15,7 @@ from tilde_core.models.sandboxes import SandboxData, SandboxStatus, StatusData
 from tilde_core.operation import Operation, checked_segment
 from tilde_core.resources.base import Entity, RepositoryResource
 from tilde_core.sandbox_io.log_stream import LogStream
+from tilde_core.sandbox_io.terminal import Terminal, open_terminal
 from tilde_core.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -180,6 +181,14 @@ class Sandbox(RepositoryResource, Entity):
         It is read as `stdout` is; its lines come without their ends, as `json.loads` takes them.
         """
         return self._log("network")
+
+    def terminal(self) -> Terminal:
+        """Return the terminal of a sandbox of the mode `"interactive"`, open: what is typed goes in, what is shown
+        comes out. One that is starting is not waited for.
+
+        Raises `BadRequestError` for another mode, `ConflictError`, `NotFoundError`, and `GoneError` if it has ended.
+        """
+        return open_terminal(self._client.pipeline, self._path("sandboxes", self.id, "terminal"))
 
     def cancel(self) -> None:
         """End it, and drop what it has changed. It may take a moment: `wait()` returns once it is over.

@@ -17,8 +17,9 @@ _COMMAND = 200  # characters
 def command_error(command: str | Sequence[str], result: RunResult, operation: str) -> CommandError:
     """Return the error for a command that ended with another exit code than 0."""
     code = "unknown" if result.exit_code is None else result.exit_code
+    why = f" ({result.reason})" if result.reason else ""
     return CommandError(
-        with_last_lines(f"exit code {code} of {shown_command(command)}", result),
+        with_last_lines(f"exit code {code} of {shown_command(command)}{why}", result),
         exit_code=result.exit_code,
         result=result,
         operation=operation,

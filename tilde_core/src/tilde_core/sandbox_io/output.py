@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from tilde_core.transfer.spool import Spool
 if TYPE_CHECKING:
     from tilde_core.models.sandboxes import SandboxStatus
 
-__all__ = ["CHUNK_SIZE", "OutputStream", "OutputWriter", "RunResult"]
+__all__ = ["CHUNK_SIZE", "LiveStream", "OutputStream", "OutputWriter", "RunResult"]
 
 CHUNK_SIZE = 64 * 1024  # bytes
 
@@ -85,6 +85,22 @@ class OutputStream:
         return OutputStream, (self.read(),)
 
 
+class LiveStream(OutputStream):
+    """The output of a command that may still run. All that reads it waits for more, until the command has ended."""
+
+    def __init__(self, stream: OutputStream, has_more: Callable[[int], bool]) -> None:
+        self._stream = stream  # with it goes the file
+        self._spool = stream._spool
+        self._has_more = has_more  # waits for bytes at a position, and tells whether any came; raises if they cannot
+
+    def _chunks(self, size: int) -> Iterator[bytes]:
+        position = 0
+        while self._has_more(position):
+            data = self._spool.read_at(position, size)
+            yield data
+            position += len(data)
+
+
 class OutputWriter:
     """Fills an `OutputStream`, which may be read meanwhile: what is not there yet is not waited for."""
 
@@ -100,6 +116,7 @@ class OutputWriter:
 class RunResult:
     """What a command did: `stdout` and `stderr`, its `exit_code` (`None` if it did not end), and what came of it.
 
+    `reason` says why it could not be started or was ended, in the words of the service; else it is `""`.
     `duration` is in seconds. Of a sandbox that ran one command (`repo.execute`), `commit_id` names the commit of its
     changes (`""` if there is none), and `status` has the whole outcome; commands of a shell leave both empty.
     """
@@ -107,6 +124,7 @@ class RunResult:
     stdout: OutputStream = field(default_factory=OutputStream)
     stderr: OutputStream = field(default_factory=OutputStream)
     exit_code: int | None = None
+    reason: str = ""
     commit_id: str = ""
     status: SandboxStatus | None = None
     duration: float = 0.0

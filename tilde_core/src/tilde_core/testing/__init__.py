@@ -7,5 +7,16 @@ from tilde_core.testing import behaviors
 from tilde_core.testing.exchange import Behavior, Exchange, RecordedRequest
 from tilde_core.testing.fake import FakeTransport
 from tilde_core.testing.loopback import LoopbackServer
+from tilde_core.testing.websockets import Frame, ServerWebSocket, websocket
 
-__all__ = ["Behavior", "Exchange", "FakeTransport", "LoopbackServer", "RecordedRequest", "behaviors"]
+__all__ = [
+    "Behavior",
+    "Exchange",
+    "FakeTransport",
+    "Frame",
+    "LoopbackServer",
+    "RecordedRequest",
+    "ServerWebSocket",
+    "behaviors",
+    "websocket",
+]
