@@ -1,8 +1,24 @@
 """What a plugin author imports. See `docs/plugins.md`."""
 
+from tilde_core.access_token import AccessToken, parse_expiry
+from tilde_core.clock import Clock
 from tilde_core.error_table import ErrorTable, error_about
-from tilde_core.exceptions import ConfigurationError, NotSentError, OutcomeUnknownError, PluginError, TransportError
-from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled, TransferProgress
+from tilde_core.exceptions import (
+    ConfigurationError,
+    CredentialsError,
+    NotSentError,
+    OutcomeUnknownError,
+    PluginError,
+    TransportError,
+)
+from tilde_core.hooks.events import (
+    CredentialsRefreshed,
+    Event,
+    RequestFinished,
+    RequestStarted,
+    RetryScheduled,
+    TransferProgress,
+)
 from tilde_core.hooks.offers import (
     Attempt,
     CredentialOffer,
@@ -22,20 +38,26 @@ from tilde_core.hooks.offers import (
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
 from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url, split_websocket_url
+from tilde_core.refreshable_credentials import RefreshableCredentials
 
 __all__ = [
+    "AccessToken",
     "Attempt",
     "ByteStream",
+    "Clock",
     "ConfigurationError",
     "CredentialOffer",
     "CredentialProvider",
     "CredentialSettings",
+    "CredentialsError",
+    "CredentialsRefreshed",
     "ErrorTable",
     "Event",
     "Headers",
     "NotSentError",
     "OutcomeUnknownError",
     "PluginError",
+    "RefreshableCredentials",
     "Request",
     "RequestFinished",
     "RequestStarted",
@@ -59,6 +81,7 @@ __all__ = [
     "error_about",
     "header_lines",
     "hookimpl",
+    "parse_expiry",
     "split_url",
     "split_websocket_url",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tilde_core.clock import Clock
 from tilde_core.exceptions import (
     CommandLostError,
     OutcomeUnknownError,
@@ -13,7 +14,6 @@ from tilde_core.exceptions import (
     TransportError,
 )
 from tilde_core.hooks.offers import WebSocket
-from tilde_core.runtime import Clock
 from tilde_core.sandbox_io.command_error import command_error, shown_command
 from tilde_core.sandbox_io.frames import Exit, StreamName, end_of_input, input_messages, launch, read_exec
 from tilde_core.sandbox_io.output import RunResult

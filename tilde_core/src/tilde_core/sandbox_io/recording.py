@@ -6,7 +6,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 
-from tilde_core.runtime import Clock
+from tilde_core.clock import Clock
 from tilde_core.sandbox_io.frames import StreamName
 from tilde_core.sandbox_io.output import CHUNK_SIZE, LiveStream, OutputStream, OutputWriter
 

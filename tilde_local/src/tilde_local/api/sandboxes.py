@@ -52,7 +52,8 @@ class CreateSandbox(msgspec.Struct):
         return NewSandbox(
             image=self.image,
             command=self.command,
-            mountpoint=self.mountpoint,
+            # A slash at the end says nothing more.
+            mountpoint=self.mountpoint.rstrip("/") or self.mountpoint,
             path_prefix=self.path_prefix,
             timeout_seconds=None if self.timeout_seconds is _ABSENT else self.timeout_seconds,
             mode=self.mode,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from tilde_local.blobs import Blobs
-from tilde_local.runner.base import Runner
+from tilde_local.runner.availability import why_namespaces_are_missing
+from tilde_local.runner.base import Runner, RunnerError
 from tilde_local.runner.trees import Trees
 from tilde_local.sandboxes.registry import Engine, RunnerUnavailable
 
@@ -14,7 +14,6 @@ __all__ = ["AUTO", "RUNNERS", "open_engine"]
 
 AUTO = "auto"
 RUNNERS = (AUTO, "namespaces", "plain")
-_WAY_OUT = "; `--runner plain` runs them as ordinary processes, which are kept away from nothing"
 
 
 def open_engine(choice: str | Runner, data_directory: Path, blobs: Blobs) -> Engine:
@@ -29,8 +28,10 @@ def open_engine(choice: str | Runner, data_directory: Path, blobs: Blobs) -> Eng
 
 
 def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
-    if sys.platform != "linux":
-        raise RunnerUnavailable(f"only Linux can isolate them, and this is {sys.platform}{_WAY_OUT}")
+    reason = why_namespaces_are_missing()
+    if reason is not None:
+        raise RunnerUnavailable(reason)
+    # Only Linux has what these need.
     from tilde_local.runner.identity import identity_of_commands
     from tilde_local.runner.namespaces import NamespacesRunner
 
@@ -41,4 +42,7 @@ def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
 def _open_plain(place: Path) -> Runner:
     from tilde_local.runner.plain import PlainRunner
 
-    return PlainRunner(place / "runner")
+    try:
+        return PlainRunner(place / "runner")
+    except RunnerError as error:
+        raise RunnerUnavailable(error.message) from error

@@ -70,7 +70,7 @@ class Registry:
         try:
             self.engine()
         except RunnerUnavailable as error:
-            raise Unavailable(f"no sandboxes here: {error}", code="sandboxes_unavailable") from error
+            raise Unavailable(str(error), code="sandboxes_unavailable") from error
 
     def wake(self) -> None:
         """There is a new sandbox in the database, committed."""
