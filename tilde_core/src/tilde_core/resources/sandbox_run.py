@@ -59,13 +59,15 @@ class SandboxRun:
             raise self._timed_out(sandbox, "", None) from error
 
     def _failure(self, sandbox: Sandbox, status: SandboxStatus, duration: float) -> SandboxError:
-        if status.status_reason != "timeout":
-            return sandbox_error(sandbox.id, status, _OPERATION)
         try:
             result = _result(sandbox, status, duration)
-        except TildeError:  # that it took too long matters more
+        except TildeError:  # that it failed matters more than what it had printed
             result = None
-        return self._timed_out(sandbox, status.status_reason, result)
+        if status.status_reason == "timeout":
+            return self._timed_out(sandbox, status.status_reason, result)
+        error = sandbox_error(sandbox.id, status, _OPERATION)
+        error.result = result
+        return error
 
     def _timed_out(self, sandbox: Sandbox, reason: str, result: RunResult | None) -> CommandTimeoutError:
         limit = "the service allows" if self._timeout is None else f"{self._timeout:g} seconds"
