@@ -8,7 +8,7 @@ from tilde_core.exceptions import CommandTimeoutError, SandboxError, TildeError,
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.resources.sandbox import Sandbox
 from tilde_core.resources.sandbox_request import Command
-from tilde_core.resources.sandbox_start import cancelled_on_error, created, sandbox_error
+from tilde_core.resources.sandbox_start import cancelled_on_error, created, longest_wait, sandbox_error
 from tilde_core.sandbox_io.command_error import command_error, shown_command, with_last_lines
 from tilde_core.sandbox_io.output import OutputStream, OutputWriter, RunResult
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["SandboxRun"]
 
 _OPERATION = "repositories.execute"
-_GRACE = 10.0  # seconds that the service has to end what takes too long, before it is cancelled from here
 
 
 class SandboxRun:
@@ -48,8 +47,7 @@ class SandboxRun:
         return result
 
     def _ended(self, sandbox: Sandbox) -> SandboxStatus:
-        seconds = self._request.get("timeout_seconds")
-        limit = None if seconds is None else seconds + _GRACE
+        limit = longest_wait(self._request)
         try:
             with cancelled_on_error(sandbox):
                 return sandbox._wait(
