@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tilde
 from tilde.models import ApprovalResult, Commit, ImportJob, Organization, Repository
+from tilde_auth_sandbox import SandboxCredentials
 
 
 def total_size(commit: Commit) -> int:
@@ -74,6 +75,12 @@ def bring_in(repo: Repository, connector_id: str) -> tuple[int, str]:
     job = repo.imports.create_from_connector(connector_id=connector_id, destination_path="in/")
     done = job.wait(timeout=60, on_update=show)
     return done.objects_imported, done.commit_id
+
+
+def who_am_i(client: tilde.Client) -> tuple[str, datetime | None]:
+    token = client.access_token()
+    name: str = SandboxCredentials.of(client).principal_name
+    return name, token.expires_at if token else None
 
 
 def module_level() -> list[str]:
