@@ -513,7 +513,7 @@ def set_user_id_programs() -> list[str]:
         _, where, kind, options, *_ = line.split()
         if "nosuid" not in options.split(","):
             found.append(f"{where} ({kind}) is not nosuid")
-    copy = "/tmp/probe-su"
+    copy = f"{os.environ['TMPDIR']}/probe-su"
     subprocess.run(["cp", "/usr/bin/id", copy], check=True)
     os.chmod(copy, 0o6755)
     identity = subprocess.run([copy], capture_output=True, check=True).stdout

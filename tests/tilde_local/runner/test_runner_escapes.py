@@ -196,14 +196,14 @@ def test_forged_marks_of_the_overlay_change_nothing(victim: Sandbox, world: Worl
 
 @pytest.mark.usefixtures("namespaces")
 def test_the_server_s_data_is_hidden_in_what_is_visible_too(
-    starter: Callable[[Runner], Start], tmp_path: Path, stack: ExitStack
+    starter: Callable[[Runner], Start], tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A data directory inside of the environment that Python runs in."""
-    data = Path(sys.prefix) / MARKER
-    data.mkdir()
-    stack.callback(data.rmdir)
+    """A data directory inside of a folder of programs."""
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    data = tmp_path / "path" / "tilde_of_this_test" / "data"
+    data.mkdir(parents=True)
+    (data.parent / "__init__.py").touch()
     (data / "file").write_text("secret")
-    stack.callback((data / "file").unlink)
     for hidden, content in ((), b"secret"), ((data,), b""):
         runner = NamespacesRunner(tmp_path / "scratch", hidden=hidden)
         stack.callback(runner.close)
