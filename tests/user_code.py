@@ -87,6 +87,21 @@ def run(repo: Repository, agent: Agent) -> tuple[int | None, str, list[str]]:
     return result.exit_code, result.stdout.text() + result.commit_id, lines
 
 
+def talk(repo: Repository) -> tuple[int | None, list[str], bytes, str]:
+    with repo.shell(image="python:3.12", timeout=60) as sh:
+        first = sh.run("sort", stdin=(b"b", b"a"), env={"A": "b"}, cwd="/", check=True, timeout=5, on_stdout=print)
+        sh.run("ls", stdin="text")  # type: ignore[arg-type]  # pyright: ignore
+        process = sh.start(["cat"])
+        process.write(b"one")
+        process.close_stdin()
+        lines = [f"{stream}: {data.decode()}" for stream, data in process]
+        code: int | None = process.poll()
+    with repo.sandboxes.create(mode="interactive").terminal() as terminal:
+        terminal.resize(columns=80, rows=24)
+        shown = b"".join(terminal) + first.stdout.read()
+    return code, lines, shown, sh.result.commit_id
+
+
 def fire(repo: Repository) -> list[str]:
     conditions = [{"type": "prefix", "prefix": "documents/"}]
     trigger = repo.sandbox_triggers.create(
