@@ -21,6 +21,7 @@ from tilde_core.sandbox_io.recording import Recording
 
 __all__ = ["KILLED", "RunningCommand"]
 
+_SANDBOX_ENDED = "sandbox_ended"  # the reason for the end of a command that did not come to its own
 KILLED = 137  # as a shell says it of a command that SIGKILL ended
 
 
@@ -116,6 +117,8 @@ class RunningCommand:
         if self._failure is not None:
             raise self._failure
         assert self._exit is not None
+        if self._exit.reason == _SANDBOX_ENDED:
+            raise self.lost(OutcomeUnknownError(self._exit.text))
         if self._exit.exit_code is None:
             raise SandboxError(
                 f"{self.shown} was not run to its end: {self._exit.text or 'the service gave no reason'}",
