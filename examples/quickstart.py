@@ -12,13 +12,15 @@ import io
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import tilde
 import tilde_local
 from tilde.exceptions import TildeError
 from tilde.models import Commit, ListingEntry, Repository
+from tilde_local.errors import StartError
 
 EXAMPLE_DATA = Path(__file__).parent / "data"
 SCRIPT = Path(__file__).parent / "summarize.py"
@@ -59,9 +61,22 @@ def run_script(repo: Repository, script: Path) -> str:
     return sh.result.commit_id
 
 
+@contextmanager
+def embedded_server() -> Iterator[tilde_local.Server]:
+    """Sandboxes are kept away from this machine where that can be done. The script of step 5 does no harm anyway."""
+    try:
+        server = tilde_local.Server(runner="namespaces").start()
+    except StartError:
+        server = tilde_local.Server(runner="plain").start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def quickstart(files: dict[str, Path]) -> None:
     with (
-        tilde_local.Server() as server,
+        embedded_server() as server,
         tilde.Client(server.api_key, endpoint_url=server.endpoint_url) as client,
     ):
         repo = client.organizations.create("my-team").repositories.create("my-data")

@@ -1,17 +1,16 @@
-"""Count what is in each file below this directory, and write it to `summary.csv`. The quickstart runs it in a sandbox."""
+"""Count the lines of each file below this directory, into `summary.csv`. The quickstart runs this in a sandbox."""
 
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
-names = sorted(os.path.join(folder, name) for folder, _, files in os.walk(".") for name in files)
-with open("summary.csv", "w", newline="", encoding="utf-8") as file:
-    table = csv.writer(file)
+files = sorted(path for path in Path().rglob("*") if path.is_file())
+with Path("summary.csv").open("w", newline="", encoding="utf-8") as summary:
+    table = csv.writer(summary)
     table.writerow(["path", "bytes", "lines"])
-    for name in names:
-        content = Path(name).read_bytes()
-        row = [Path(name).as_posix(), len(content), content.count(b"\n")]
-        table.writerow(row)
-        print("{}: {} bytes, {} lines".format(*row), flush=True)
+    for file in files:
+        content = file.read_bytes()
+        size, lines = len(content), content.count(b"\n")
+        table.writerow([file.as_posix(), size, lines])
+        print(f"    {file.as_posix()}: {lines} lines", flush=True)
