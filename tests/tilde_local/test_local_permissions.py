@@ -74,7 +74,7 @@ class Team:
         return self.as_owner(key["token"])
 
     def running_as(self, kind: str, principal_id: str) -> str:
-        """A sandbox in service mode that runs as somebody, who need not be allowed to have one."""
+        """A sandbox in service mode that runs as somebody, allowed or not. Of strangers it fails."""
         services, (_, _, name, _, data) = self.server.services, self.repo.root.split("/")
         with services.database.write() as db:
             principal = principals.find_any(db, kind, principal_id)
@@ -84,7 +84,7 @@ class Team:
             made = create_as(services, db, repository, principal, principal, request)
         services.sandboxes.wake()
         path = f"{self.repo.root}/sandboxes/{made.id}"
-        assert services.sandboxes.wait_until(lambda: self.api.call("GET", path).json["status"] == "running", 60)
+        assert services.sandboxes.wait_until(lambda: self.api.call("GET", path).json["status"] != "starting", 60)
         return made.id
 
     def session(self) -> str:

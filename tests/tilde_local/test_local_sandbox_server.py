@@ -72,7 +72,7 @@ def test_where_nothing_can_isolate(
 
 
 def test_what_is_no_runner() -> None:
-    with pytest.raises(ValueError, match=r"runner: one of auto, namespaces, plain, or a Runner, got 'podman'"):
+    with pytest.raises(ValueError, match=r"runner: one of auto, namespaces, docker, plain, or a Runner, got 'podman'"):
         Server(runner="podman")
     assert cli.RUNNERS == engines.RUNNERS
 

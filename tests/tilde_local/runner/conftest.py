@@ -127,11 +127,12 @@ class Start:
         *,
         limits: Limits | None = None,
         mountpoint: str = "/sandbox",
+        image: str = "any",
     ) -> Sandbox:
         self._number += 1
         tree = self.make_tree(files or {})
         spec = ContainerSpec(
-            id=f"test-{self._number}", tree=tree, mountpoint=mountpoint, image="any", limits=limits or Limits()
+            id=f"test-{self._number}", tree=tree, mountpoint=mountpoint, image=image, limits=limits or Limits()
         )
         container = self.runner.start(spec)
         self._stack.callback(container.close)
