@@ -38,6 +38,8 @@ quickstart: .envs/quickstart/ready
 	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
 
 test: format-check lint types test-all test-alone
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
 test-quick: $(MAIN)/ready
 	$(MAIN)/bin/pytest -n 2
