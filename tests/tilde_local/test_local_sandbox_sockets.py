@@ -142,6 +142,7 @@ def test_a_client_who_leaves_takes_his_command_along(shell: Sandbox, ran: Any, f
 def fill(connection: websocket.WebSocket) -> None:
     """Send to standard input until the network takes no more, and be ready to leave without waiting for it."""
     frame = websocket.ABNF.create_frame(b"\x01" + b"x" * 65_536, websocket.ABNF.OPCODE_BINARY).format()
+    assert connection.sock is not None
     connection.sock.settimeout(2)
     with pytest.raises(TimeoutError):
         connection.sock.sendall(frame * 1000)
@@ -165,7 +166,7 @@ def test_commands_in_a_sandbox_that_has_one_of_its_own(repo: Repo, running: Runn
 
 
 def refusal(error: pytest.ExceptionInfo[websocket.WebSocketBadStatusException]) -> tuple[int, str]:
-    body: dict[str, str] = json.loads(error.value.resp_body)
+    body: dict[str, str] = json.loads(error.value.resp_body or b"")
     assert set(body) == {"message", "code", "request_id"}
     return error.value.status_code, body["code"]
 

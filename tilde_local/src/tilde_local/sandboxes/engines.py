@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tilde_local.blobs import Blobs
@@ -10,10 +11,11 @@ from tilde_local.runner.base import Runner, RunnerError
 from tilde_local.runner.trees import Trees
 from tilde_local.sandboxes.registry import Engine, RunnerUnavailable
 
-__all__ = ["AUTO", "RUNNERS", "open_engine"]
+__all__ = ["AUTO", "RUNNERS", "open_engine", "remove_leftovers"]
 
 AUTO = "auto"
 RUNNERS = (AUTO, "namespaces", "plain")
+_TREES, _SCRATCH = "trees", "runner"
 
 
 def open_engine(choice: str | Runner, data_directory: Path, blobs: Blobs) -> Engine:
@@ -24,7 +26,13 @@ def open_engine(choice: str | Runner, data_directory: Path, blobs: Blobs) -> Eng
         return _open_namespaces(place, data_directory, blobs)
     runner = _open_plain(place) if choice == "plain" else choice
     assert not isinstance(runner, str), f"{choice!r} is none of {', '.join(RUNNERS)}"
-    return Engine(runner, Trees(place / "trees", blobs))
+    return Engine(runner, Trees(place / _TREES, blobs), place / _SCRATCH)
+
+
+def remove_leftovers(data_directory: Path) -> None:
+    """Remove what the runner of a server before has left behind, which did not end by itself. The logs stay."""
+    for name in (_TREES, _SCRATCH):
+        shutil.rmtree(data_directory / "sandboxes" / name, ignore_errors=True)
 
 
 def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
@@ -35,14 +43,14 @@ def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
     from tilde_local.runner.identity import identity_of_commands
     from tilde_local.runner.namespaces import NamespacesRunner
 
-    runner = NamespacesRunner(place / "runner", [hidden])
-    return Engine(runner, Trees(place / "trees", blobs, identity_of_commands()))
+    runner = NamespacesRunner(place / _SCRATCH, [hidden])
+    return Engine(runner, Trees(place / _TREES, blobs, identity_of_commands()), place / _SCRATCH)
 
 
 def _open_plain(place: Path) -> Runner:
     from tilde_local.runner.plain import PlainRunner
 
     try:
-        return PlainRunner(place / "runner")
+        return PlainRunner(place / _SCRATCH)
     except RunnerError as error:
         raise RunnerUnavailable(error.message) from error

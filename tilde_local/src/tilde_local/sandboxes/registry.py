@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,15 +25,17 @@ class RunnerUnavailable(Exception):
 
 
 class Engine(NamedTuple):
-    """What runs sandboxes, and the files for them."""
+    """What runs sandboxes, the files for them, and the directory that is the runner's own."""
 
     runner: Runner
     trees: Trees
+    scratch: Path
 
     def close(self) -> None:
-        """Close both."""
+        """Close both, and leave nothing behind."""
         self.runner.close()
         self.trees.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 class Registry:
