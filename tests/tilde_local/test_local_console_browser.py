@@ -109,6 +109,8 @@ def driver() -> Iterator[webdriver.Chrome]:
     # No sandbox: it does not start as root, which is who runs tests in a container.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,900"):
         options.add_argument(argument)
+    # Not until all of a page has come: that of a sandbox has a frame in which more and more does.
+    options.page_load_strategy = "eager"
     assert _CHROMIUM, REASON
     options.binary_location = _CHROMIUM
     driver = webdriver.Chrome(options, webdriver.ChromeService(_DRIVER))
