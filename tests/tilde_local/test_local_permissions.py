@@ -238,17 +238,6 @@ def delete_repository(team: Team, caller: Api) -> Answer:
     return caller.call("DELETE", f"{team.root}/repositories/{name}")
 
 
-def trigger(method: str, path: str = "", body: Any = None) -> Acts:
-    """A call on a trigger that is new for it."""
-
-    def act(team: Team, caller: Api) -> Answer:
-        made = team.api.call("POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER})
-        assert made.status == 201, made
-        return caller.call(method, f"{team.repo.root}/sandbox-triggers/{made.json['id']}{path}", None, body)
-
-    return act
-
-
 def sandbox(method: str, path: str = "", *, is_own: bool = False) -> Acts:
     """A call on a sandbox in service mode, that runs as the caller if it `is_own`."""
 
@@ -266,15 +255,6 @@ def sandbox(method: str, path: str = "", *, is_own: bool = False) -> Acts:
     return act
 
 
-def change_trigger(team: Team, caller: Api) -> Answer:
-    """Both ways of it: switching it, and replacing it, which others than its creator may not without a `run_as`."""
-    answer = trigger("PATCH", "", {"enabled": False})(team, caller)
-    if answer.status == 200:
-        replaced = trigger("PUT", "", {"name": team.name(), **TRIGGER})(team, caller)
-        assert (replaced.status, "run_as: without it" in replaced.json["message"]) == (403, True)
-    return answer
-
-
 def sandbox_log(team: Team, caller: Api) -> Answer:
     made = team.api.call("POST", f"{team.repo.root}/sandboxes", None, {"image": "i"}).json["sandbox_id"]
     return caller.call("GET", f"{team.repo.root}/sandboxes/{made}/logs/stdout")
@@ -287,6 +267,26 @@ def run_as(kind: str) -> Acts:
         return caller.call("POST", f"{team.repo.root}/sandboxes", None, body)
 
     return act
+
+
+def trigger(method: str, path: str = "", body: Any = None) -> Acts:
+    """A call on a trigger that is new for it."""
+
+    def act(team: Team, caller: Api) -> Answer:
+        made = team.api.call("POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER})
+        assert made.status == 201, made
+        return caller.call(method, f"{team.repo.root}/sandbox-triggers/{made.json['id']}{path}", None, body)
+
+    return act
+
+
+def change_trigger(team: Team, caller: Api) -> Answer:
+    """Both ways of it: switching it, and replacing it, which others than its creator may not without a `run_as`."""
+    answer = trigger("PATCH", "", {"enabled": False})(team, caller)
+    if answer.status == 200:
+        replaced = trigger("PUT", "", {"name": team.name(), **TRIGGER})(team, caller)
+        assert (replaced.status, "run_as: without it" in replaced.json["message"]) == (403, True)
+    return answer
 
 
 def named_new(path: str, **more: Any) -> Acts:
@@ -367,14 +367,6 @@ CALLS: dict[str, Acts] = {
     ),
     "StartImport": start_import,
     "GetImport": get_import,
-    "CreateSandboxTrigger": lambda team, caller: caller.call(
-        "POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER}
-    ),
-    "ListSandboxTriggers": data("GET", "/sandbox-triggers"),
-    "GetSandboxTrigger": trigger("GET"),
-    "UpdateSandboxTrigger": change_trigger,
-    "DeleteSandboxTrigger": trigger("DELETE"),
-    "ListSandboxTriggerRuns": trigger("GET", "/runs"),
     "CreateSandbox": data("POST", "/sandboxes", {"image": "i"}),
     "ListSandboxes": data("GET", "/sandboxes"),
     "GetSandbox": sandbox("GET"),
@@ -384,6 +376,14 @@ CALLS: dict[str, Acts] = {
     "CancelSandbox": sandbox("DELETE"),
     "RunAsAgent": run_as("agent"),
     "RunAsRole": run_as("role"),
+    "CreateSandboxTrigger": lambda team, caller: caller.call(
+        "POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER}
+    ),
+    "ListSandboxTriggers": data("GET", "/sandbox-triggers"),
+    "GetSandboxTrigger": trigger("GET"),
+    "UpdateSandboxTrigger": change_trigger,
+    "DeleteSandboxTrigger": trigger("DELETE"),
+    "ListSandboxTriggerRuns": trigger("GET", "/runs"),
     "CreateRepository": named_new("/repositories"),
     "ListRepositories": at("GET", "/repositories"),
     "GetRepository": data("GET"),

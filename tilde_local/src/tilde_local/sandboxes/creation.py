@@ -73,7 +73,7 @@ def create_as(
 ) -> Sandbox:
     """Write a sandbox down, with a session of `principal` on the newest commit. What they may do was checked before.
 
-    With `trigger_run_id`, its commit fires no triggers. Raises BadRequest that names the field, and Unavailable if
+    With `trigger_run_id`, or created from a sandbox that has one, its commits fire no triggers. Raises BadRequest that names the field, and Unavailable if
     this server runs none.
     """
     services.sandboxes.require_runner()
@@ -92,7 +92,7 @@ def create_as(
         env_vars=msgspec.json.encode(dict(request.env_vars)).decode(),
         runs_as_type=principal.type,
         runs_as=principal.id,
-        trigger_run_id=trigger_run_id,
+        trigger_run_id=trigger_run_id or requester.trigger_run_id,
         isolation="",
         status="starting",
         status_reason="created",
