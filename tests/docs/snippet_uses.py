@@ -107,7 +107,7 @@ class _Reader(ast.NodeVisitor):
         kind = attribute(owner, name)
         if kind is UNKNOWN:
             raise AssertionError(f"{name} is nothing that the SDK has")
-        elif name_of(owner):
+        if name_of(owner):
             self.uses.add(Use(name_of(owner), name, keywords))
         return kind
 
