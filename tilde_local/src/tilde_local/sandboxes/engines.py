@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tilde_local.blobs import Blobs
@@ -14,7 +15,7 @@ from tilde_local.sandboxes.registry import Engine, RunnerUnavailable
 __all__ = ["AUTO", "RUNNERS", "open_engine", "remove_leftovers"]
 
 AUTO = "auto"
-RUNNERS = (AUTO, "namespaces", "plain")
+RUNNERS = (AUTO, "namespaces", "docker", "plain")
 _TREES, _SCRATCH = "trees", "runner"
 
 
@@ -22,11 +23,12 @@ def open_engine(choice: str | Runner, data_directory: Path, blobs: Blobs) -> Eng
     """The runner of that name, or the given one, with the trees for it. Raises RunnerUnavailable."""
     place = data_directory / "sandboxes"
     place.mkdir(mode=0o700, exist_ok=True)
-    if choice in (AUTO, "namespaces"):
-        return _open_namespaces(place, data_directory, blobs)
-    runner = _open_plain(place) if choice == "plain" else choice
-    assert not isinstance(runner, str), f"{choice!r} is none of {', '.join(RUNNERS)}"
-    return Engine(runner, Trees(place / _TREES, blobs), place / _SCRATCH)
+    if not isinstance(choice, str):
+        return Engine(choice, Trees(place / _TREES, blobs), place / _SCRATCH)
+    try:
+        return _OPENERS[choice](place, data_directory, blobs)
+    except RunnerError as error:
+        raise RunnerUnavailable(error.message) from error
 
 
 def remove_leftovers(data_directory: Path) -> None:
@@ -35,11 +37,13 @@ def remove_leftovers(data_directory: Path) -> None:
         shutil.rmtree(data_directory / "sandboxes" / name, ignore_errors=True)
 
 
+# The modules of the runners are for some systems only.
+
+
 def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
     reason = why_namespaces_are_missing()
     if reason is not None:
         raise RunnerUnavailable(reason)
-    # Only Linux has what these need.
     from tilde_local.runner.identity import identity_of_commands
     from tilde_local.runner.namespaces import NamespacesRunner
 
@@ -47,10 +51,27 @@ def _open_namespaces(place: Path, hidden: Path, blobs: Blobs) -> Engine:
     return Engine(runner, Trees(place / _TREES, blobs, identity_of_commands()), place / _SCRATCH)
 
 
-def _open_plain(place: Path) -> Runner:
+def _open_docker(place: Path, hidden: Path, blobs: Blobs) -> Engine:
+    reason = why_namespaces_are_missing()
+    if reason is not None:
+        raise RunnerUnavailable(reason)
+    from tilde_local.runner.docker import DockerRunner
+    from tilde_local.runner.identity import identity_of_commands
+
+    # Unpacked images are kept from one server to the next.
+    runner = DockerRunner(place / "docker")
+    return Engine(runner, Trees(place / _TREES, blobs, identity_of_commands()), place / _SCRATCH)
+
+
+def _open_plain(place: Path, hidden: Path, blobs: Blobs) -> Engine:
     from tilde_local.runner.plain import PlainRunner
 
-    try:
-        return PlainRunner(place / _SCRATCH)
-    except RunnerError as error:
-        raise RunnerUnavailable(error.message) from error
+    return Engine(PlainRunner(place / _SCRATCH), Trees(place / _TREES, blobs), place / _SCRATCH)
+
+
+_OPENERS: Mapping[str, Callable[[Path, Path, Blobs], Engine]] = {
+    AUTO: _open_namespaces,
+    "namespaces": _open_namespaces,
+    "docker": _open_docker,
+    "plain": _open_plain,
+}
