@@ -118,6 +118,9 @@ def test_everything_is_still_there(tmp_path: Path, connect: Callable[[str, str],
         committed = api.call("POST", f"{root}/sessions/s1", None, {"message": "second"})
         assert committed.status == 200, committed
         assert api.call("POST", "/organizations/team/groups", None, {"name": "g"}).status == 201
+        conditions, config = [{"type": "prefix", "prefix": "a"}], {"image": "python:3.12"}
+        trigger = {"name": "t", "conditions": conditions, "sandbox_config": config}
+        assert api.call("POST", f"{root}/sandbox-triggers", None, trigger).status == 201
         with server.services.database.read() as db:
             assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
