@@ -336,6 +336,7 @@ def unusual_sockets() -> list[str]:
             if not usual and family != socket.AF_NETLINK:
                 what = f"socket family {family} {name}"
                 found += managed(what, open_socket, family, kind)
+                found += managed(f"pair of {what}", socket.socketpair, family, kind)
     return found
 
 

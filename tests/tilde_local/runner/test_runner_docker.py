@@ -82,7 +82,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
 @pytest.fixture
 def docker(engine: Engine, namespaces: Runner, tmp_path: Path, stack: ExitStack) -> DockerRunner:
     assert namespaces.name == "namespaces"
-    runner = DockerRunner(tmp_path / "scratch")
+    runner = DockerRunner(tmp_path / "scratch", tmp_path / "unpacked")
     stack.callback(runner.close)
     return runner
 
@@ -182,9 +182,9 @@ def test_leftovers_are_removed_and_images_are_kept(engine: Engine, docker: Docke
     spec = ContainerSpec(id="one", tree=tree, mountpoint="/sandbox", image="tiny", limits=Limits())
     docker.start(spec).close()
     docker.close()
-    (tmp_path / "scratch" / "images" / "other.part").mkdir()
-    DockerRunner(tmp_path / "scratch").close()
-    assert [path.name for path in (tmp_path / "scratch" / "images").iterdir()] == ["tiny"]
+    (tmp_path / "unpacked" / "other.part").mkdir()
+    DockerRunner(tmp_path / "scratch", tmp_path / "unpacked").close()
+    assert [path.name for path in (tmp_path / "unpacked").iterdir()] == ["tiny"]
 
 
 def test_it_says_what_is_in_force(docker: DockerRunner) -> None:
@@ -194,8 +194,8 @@ def test_it_says_what_is_in_force(docker: DockerRunner) -> None:
 def test_without_an_engine_it_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RunnerError, match="cannot run docker: No such file"):
-        DockerRunner(tmp_path / "scratch")
+        DockerRunner(tmp_path / "scratch", tmp_path / "unpacked")
     (tmp_path / "docker").write_text("#!/bin/sh\necho Cannot connect to the Docker daemon >&2; exit 1\n")
     (tmp_path / "docker").chmod(0o755)
     with pytest.raises(RunnerError, match="docker version failed: Cannot connect to the Docker daemon"):
-        DockerRunner(tmp_path / "scratch")
+        DockerRunner(tmp_path / "scratch", tmp_path / "unpacked")

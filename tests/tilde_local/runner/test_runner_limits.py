@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,9 +210,34 @@ def test_killing_everything_one_can_see(isolated: Start) -> None:
         elsewhere.wait(0.01)
 
 
-def test_a_container_ends_with_the_server(isolated: Start) -> None:
-    """Hanging up is what the kernel does for a server that is killed."""
-    sandbox = isolated()
-    process = sandbox.start(["tail", "-f", "/dev/null"])
-    sandbox.container._control._channel.shutdown(2)  # type: ignore[attr-defined]
-    assert process.wait(60) == 137
+SERVER = """
+import os, sys
+from pathlib import Path
+from tilde_local.runner.base import ContainerSpec, Limits
+from tilde_local.runner.namespaces import NamespacesRunner
+
+spec = ContainerSpec(id="one", tree=Path(sys.argv[1]), mountpoint="/sandbox", image="", limits=Limits())
+container = NamespacesRunner(Path(sys.argv[2])).start(spec)
+null = os.open(os.devnull, os.O_RDWR)
+arguments = ["tail", "-f", "/dev/null", sys.argv[3]]
+container.run(arguments, env=container.environment, cwd="/sandbox", stdin=null, stdout=null, stderr=null)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_containers_end_with_a_server_that_is_killed(isolated: Start, tmp_path: Path) -> None:
+    tree = isolated.make_tree({"marker-1869": ""})
+    arguments = [sys.executable, "-c", SERVER, str(tree), str(tmp_path / "scratch"), "marker-1869"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        inside = [int(pid) for pid in alive("marker-1869") if int(pid) != server.pid]
+        assert inside
+        pidfds = [os.pidfd_open(pid) for pid in inside]
+        server.kill()
+    for pidfd in pidfds:
+        # Readable once the process has ended.
+        assert select.select([pidfd], [], [], 60)[0]
+        os.close(pidfd)
+    assert alive("marker-1869") == []

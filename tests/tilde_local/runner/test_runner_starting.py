@@ -67,24 +67,6 @@ def test_this_machine_isolates(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why(monkeypatch) == ""
 
 
-@pytest.mark.usefixtures("namespaces")
-def test_runners_are_opened_by_their_names(tmp_path: Path) -> None:
-    for name in ("namespaces", "plain"):
-        runner = availability.open_runner(name, tmp_path / name)
-        assert runner.name == name
-        runner.close()
-
-
-def test_nothing_less_is_opened_where_nothing_isolates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(availability, "why_namespaces_are_missing", lambda: "not on this machine")
-    for name in ("namespaces", "docker"):
-        with pytest.raises(RunnerError, match="not on this machine"):
-            availability.open_runner(name, tmp_path)
-    runner = availability.open_runner("plain", tmp_path / "plain")
-    assert runner.isolation.startswith("none:")
-    runner.close()
-
-
 def test_a_runner_says_what_it_isolates(start: Start) -> None:
     runner = start.runner
     assert runner.isolation.startswith({"namespaces": "Linux namespaces", "plain": "none:"}[runner.name])

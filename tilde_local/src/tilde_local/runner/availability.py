@@ -1,4 +1,4 @@
-"""The runner that was asked for, and whether this machine lets namespaces isolate: found out by doing it."""
+"""Whether this machine lets namespaces isolate: found out by doing it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from tilde_local.runner.base import Container, ContainerSpec, Deleted, Limits, Runner, RunnerError, Written
+from tilde_local.runner.base import Container, ContainerSpec, Deleted, Limits, RunnerError, Written
 
-__all__ = ["RUNNERS", "open_runner", "why_namespaces_are_missing"]
-
-RUNNERS = ("namespaces", "docker", "plain")
+__all__ = ["why_namespaces_are_missing"]
 
 _ADVICE = "`--runner plain` runs commands as ordinary processes of this machine, which isolates nothing"
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -31,29 +28,6 @@ grep -q '^Seccomp:.2' /proc/self/status
 grep -q '^NoNewPrivs:.1' /proc/self/status
 grep -q '^CapBnd:.0000000000000000' /proc/self/status
 """
-
-
-def open_runner(name: str, scratch: Path, hidden: Sequence[Path] = ()) -> Runner:
-    """The runner of that name, one of RUNNERS.
-
-    `scratch` is a directory for it alone, created if missing. Nothing below the paths `hidden` is seen in containers
-    that are isolated. Raises RunnerError, with advice, if the runner does not work here: nothing less is taken instead.
-    """
-    # The modules need what their systems have.
-    if name == "plain":
-        from tilde_local.runner.plain import PlainRunner
-
-        return PlainRunner(scratch)
-    why = why_namespaces_are_missing()
-    if why is not None:
-        raise RunnerError("internal_error", why)
-    if name == "docker":
-        from tilde_local.runner.docker import DockerRunner
-
-        return DockerRunner(scratch)
-    from tilde_local.runner.namespaces import NamespacesRunner
-
-    return NamespacesRunner(scratch, hidden)
 
 
 @cache

@@ -19,18 +19,18 @@ __all__ = ["DockerRunner"]
 class DockerRunner:
     """Runs each container in Linux namespaces of its own, with the files of a Docker image for programs.
 
-    `scratch` is as with the namespaces runner, whose requirements this one has too. Raises RunnerError if there is no
-    engine to reach.
+    `scratch` is as with the namespaces runner, whose requirements this one has too. Images are unpacked below `images`,
+    a directory that is this runner's alone, and stay there. Raises RunnerError if there is no engine to reach.
     """
 
     name = "docker"
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, images: Path) -> None:
         self.isolation = (
             f"Linux namespaces, with the files of images of Docker {engine_version()}: own files, processes, user, and "
             "a network of loopback alone; the image is there to read, and the kernel is shared"
         )
-        self._images = Images(scratch / "images")
+        self._images = Images(images)
         self._runner = NamespacesRunner(scratch, view_of=self._view_of)
 
     def _view_of(self, spec: ContainerSpec) -> View:

@@ -201,6 +201,8 @@ class NamespacesContainer:
 
     def changes(self) -> Iterator[Change]:
         """What differs from the tree, everything that is Deleted first. Raises RunnerError if it cannot be read."""
+        # Nobody may change anything while it is read.
+        self.kill()
         try:
             yield from overlay_changes(self._merged)
         except OSError as error:
