@@ -40,9 +40,9 @@ class RunningCommand:
         operation: str,
         explain: Callable[[CommandLostError], TildeError] = lambda error: error,
     ) -> None:
-        self.operation = operation
-        self.clock = clock
-        self.recording = Recording(clock)
+        self.operation: str = operation
+        self.clock: Clock = clock
+        self.recording: Recording = Recording(clock)
         self._websocket = websocket
         self._command = command
         self._explain = explain

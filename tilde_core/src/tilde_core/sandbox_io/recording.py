@@ -28,7 +28,7 @@ class Recording:
         # So many bytes to stdout, then so many to stderr, then to stdout, and so on: eight bytes for each turn.
         self._turns = array("Q")
         self._changed = threading.Condition()
-        self.has_ended = False
+        self.has_ended: bool = False
 
     @property
     def stdout(self) -> OutputStream:
