@@ -59,7 +59,7 @@ def _open_docker(place: Path, hidden: Path, blobs: Blobs) -> Engine:
     from tilde_local.runner.identity import identity_of_commands
 
     # Unpacked images are kept from one server to the next.
-    runner = DockerRunner(place / "docker")
+    runner = DockerRunner(place / _SCRATCH, place / "images")
     return Engine(runner, Trees(place / _TREES, blobs, identity_of_commands()), place / _SCRATCH)
 
 
