@@ -12,6 +12,7 @@ from tilde_local.schema import (
     PRINCIPAL_TABLES,
     REPOSITORIES_TABLE,
     REVIEWS_TABLE,
+    SANDBOXES_TABLE,
     SCHEMA_VERSION,
     TABLES,
     check_version,
@@ -41,6 +42,9 @@ ALTER TABLE history ADD COLUMN source TEXT NOT NULL DEFAULT '';
 ALTER TABLE staged ADD COLUMN source TEXT NOT NULL DEFAULT '';
 """
 
+# Sandboxes appear.
+_FROM_2_TO_3 = SANDBOXES_TABLE
+
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in an empty database, or change those of an older version.
@@ -54,7 +58,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA legacy_alter_table=ON")
     try:
-        connection.executescript(f"BEGIN IMMEDIATE;{TABLES if version == 0 else _FROM_1_TO_2}")
+        connection.executescript(f"BEGIN IMMEDIATE;{_script(version)}")
         if version == 1:
             _make_members_administrators(connection)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -64,6 +68,11 @@ def prepare(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
         connection.execute("PRAGMA legacy_alter_table=OFF")
         connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _script(version: int) -> str:
+    """What makes the tables of today out of those of `version`."""
+    return TABLES if version == 0 else "".join((_FROM_1_TO_2, _FROM_2_TO_3)[version - 1 :])
 
 
 def _make_members_administrators(db: sqlite3.Connection) -> None:

@@ -17,12 +17,13 @@ __all__ = [
     "PRINCIPAL_TABLES",
     "REPOSITORIES_TABLE",
     "REVIEWS_TABLE",
+    "SANDBOXES_TABLE",
     "SCHEMA_VERSION",
     "TABLES",
     "check_version",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 COMMIT_COLUMNS = "seq, id, parent, committer_type, committer, committer_id, message, metadata, created_at"
 ENTRY_COLUMNS = "blob, size, etag, content_type, metadata, modified, source"
 
@@ -121,6 +122,21 @@ CREATE TABLE reviews (
 );
 """
 
+SANDBOXES_TABLE = f"""
+-- `id` is also that of the sandbox's session. `command` is a JSON array, `env_vars` a JSON object. `runs_as` is whose
+-- rights it has, `created_by` who asked for it.
+CREATE TABLE sandboxes (
+    id TEXT PRIMARY KEY, repository INTEGER NOT NULL REFERENCES repositories (key), image TEXT NOT NULL,
+    command TEXT NOT NULL, mountpoint TEXT NOT NULL, path_prefix TEXT NOT NULL, timeout_seconds INTEGER,
+    mode TEXT NOT NULL, env_vars TEXT NOT NULL, runs_as_type TEXT NOT NULL, runs_as TEXT NOT NULL,
+    trigger_run_id TEXT, isolation TEXT NOT NULL, status TEXT NOT NULL, status_reason TEXT NOT NULL,
+    error_message TEXT NOT NULL, exit_code INTEGER, commit_id TEXT NOT NULL, web_url TEXT NOT NULL, {_CREATED},
+    updated_at TEXT NOT NULL, finished_at TEXT
+) WITHOUT ROWID;
+CREATE INDEX sandboxes_of_repository ON sandboxes (repository, created_at, id);
+CREATE INDEX active_sandboxes ON sandboxes (created_at) WHERE status IN ('starting', 'running');
+"""
+
 TABLES = f"""
 CREATE TABLE users (
     id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, email TEXT NOT NULL, full_name TEXT NOT NULL,
@@ -183,6 +199,7 @@ CREATE TABLE assemblies (
     PRIMARY KEY (blob, position)
 ) WITHOUT ROWID;
 {PRINCIPAL_TABLES}
+{SANDBOXES_TABLE}
 """
 
 

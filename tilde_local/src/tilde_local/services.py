@@ -10,6 +10,7 @@ from tilde_local.blobs import Blobs
 from tilde_local.clock import Clock, stamp
 from tilde_local.database import Database
 from tilde_local.encryption import Encryption
+from tilde_local.sandboxes.registry import Registry
 from tilde_local.signing import Signer
 
 __all__ = ["Services"]
@@ -28,6 +29,7 @@ class Services(NamedTuple):
     clock: Clock
     policy_generator: Callable[[str], str]
     imports_waiting: threading.Event
+    sandboxes: Registry
 
     def now(self) -> str:
         """The current time as it is stored."""

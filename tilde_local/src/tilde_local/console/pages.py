@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 from starlette.responses import Response
 
-from tilde_local.api.approvals import review_path
 from tilde_local.api.call import Call
 from tilde_local.console.contents import Change, changes_of
 from tilde_local.console.cookies import HOME
@@ -91,7 +90,7 @@ def _names(call: Call) -> dict[str, Any]:
 
 def _path(call: Call) -> str:
     """The page of the repository in the path."""
-    path = review_path(call.params["organization"], call.params["repository"], "")
+    path = reviews.path_of(call.params["organization"], call.params["repository"], "")
     return HOME + path.removesuffix("/sessions//approve")
 
 

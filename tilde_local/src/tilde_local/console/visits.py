@@ -66,7 +66,7 @@ def visited(page: Page) -> Handler:
         if request.method == "POST":
             _check(form, token)
         query = Query(request.scope["query_string"], frozenset({"after", "done"}))
-        return page(Visit(Call(services, visitor.user, request.path_params, query, body, origin), form, token))
+        return page(Visit(Call(services, visitor.user, request.path_params, query, body, origin, origin), form, token))
 
     return answer
 

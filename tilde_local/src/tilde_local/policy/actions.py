@@ -100,6 +100,15 @@ _CATALOGUE = (
     Action("PutSecret", _SECRET, "set a secret of a repository"),
     Action("GetSecret", _SECRET, "read the value of a repository's secret"),
     Action("DeleteSecret", _SECRET, "delete a secret of a repository"),
+    Action("CreateSandbox", _REPOSITORY, "run code in a sandbox on a repository, with its secrets"),
+    Action("ListSandboxes", _REPOSITORY, "list the sandboxes of a repository"),
+    Action("GetSandbox", _REPOSITORY, "see how a sandbox is getting on, and what was asked for"),
+    Action("GetSandboxLogs", _REPOSITORY, "read what a sandbox prints and tries to reach"),
+    Action("ExecSandbox", _REPOSITORY, "run commands and type in a sandbox that runs as oneself"),
+    Action("FinishSandbox", _REPOSITORY, "finish a sandbox that runs as oneself, so that it commits"),
+    Action("CancelSandbox", _REPOSITORY, "cancel a sandbox"),
+    Action("RunAsAgent", _AGENT, "let a sandbox run as an agent, and work in it"),
+    Action("RunAsRole", _ROLE, "let a sandbox run as a role, and work in it"),
 )
 
 ACTIONS: Mapping[str, Action] = MappingProxyType({action.name: action for action in _CATALOGUE})

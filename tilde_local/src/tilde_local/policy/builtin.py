@@ -12,12 +12,12 @@ __all__ = ["BUILT_IN", "BuiltIn"]
 
 _READS = (
     *("ListRepositories", "GetRepository", "LogCommits", "DiffCommits", "ListObjects", "GetObject"),
-    *("ListRepositoryConnectors", "GetImport", "ListSecrets"),
+    *("ListRepositoryConnectors", "GetImport", "ListSecrets", "ListSandboxes", "GetSandbox"),
 )
 _DEVELOPMENT = (
     *("CreateRepository", "UpdateRepository", "CreateSession", "CommitSession", "RollbackSession", "RevertCommit"),
     *("PutObject", "DeleteObject", "ListConnectors", "GetConnector", "AttachConnector", "DetachConnector"),
-    *("StartImport", "PutSecret"),
+    *("StartImport", "PutSecret", "CreateSandbox", "GetSandboxLogs", "ExecSandbox", "FinishSandbox", "CancelSandbox"),
 )
 _REVIEW = ("ApproveSession", "RollbackSession")
 
@@ -41,7 +41,7 @@ _POLICIES = (
     _policy(
         "Developer",
         "Work in repositories: no people, policies, keys or approvals, no deleting of repositories, and no reading of"
-        " secret values.",
+        " secret values but in sandboxes.",
         (*_READS, *_DEVELOPMENT),
     ),
     _policy("Approver", "Read repositories, and approve or roll back what waits for a review.", (*_READS, *_REVIEW)),

@@ -18,6 +18,7 @@ __all__ = [
     "Repository",
     "Review",
     "Role",
+    "Sandbox",
     "Session",
     "User",
     "View",
@@ -209,6 +210,45 @@ class Session(NamedTuple):
     repository: int
     base: int
     state: str
+
+
+class Sandbox(NamedTuple):
+    """A sandbox. Its `id` is that of its session, too; what it does, it does as `runs_as`.
+
+    `command` is a JSON array as text and `env_vars` a JSON object. `isolation` is the name of the runner, empty as long
+    as there is none.
+    """
+
+    id: str
+    repository: int
+    repository_id: str
+    image: str
+    command: str
+    mountpoint: str
+    path_prefix: str
+    timeout_seconds: int | None
+    mode: str
+    env_vars: str
+    runs_as_type: str
+    runs_as: str
+    trigger_run_id: str | None
+    isolation: str
+    status: str
+    status_reason: str
+    error_message: str
+    exit_code: int | None
+    commit_id: str
+    web_url: str
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
+    finished_at: str | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.status in ("starting", "running")
 
 
 class Review(NamedTuple):
