@@ -18,21 +18,32 @@ from tilde_core.hooks.offers import (
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
-from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url
+from tilde_core.network.dial import Dialer
+from tilde_core.network.failures import DialFailed
+from tilde_core.network.no_proxy import NoProxy
+from tilde_core.network.proxy import Proxy
+from tilde_core.network.route import Route, check_forwarded
+from tilde_core.network.tls import ClientCert
+from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, lines_with_own, split_url
 
 __all__ = [
     "Attempt",
     "ByteStream",
+    "ClientCert",
     "ConfigurationError",
     "CredentialOffer",
     "CredentialProvider",
     "CredentialSettings",
+    "DialFailed",
+    "Dialer",
     "ErrorTable",
     "Event",
     "Headers",
+    "NoProxy",
     "NotSentError",
     "OutcomeUnknownError",
     "PluginError",
+    "Proxy",
     "Request",
     "RequestFinished",
     "RequestStarted",
@@ -42,6 +53,7 @@ __all__ = [
     "RetryPolicy",
     "RetryScheduled",
     "RetrySettings",
+    "Route",
     "SourceFailed",
     "Timeout",
     "TransferProgress",
@@ -50,8 +62,10 @@ __all__ = [
     "TransportOffer",
     "TransportSettings",
     "body_pieces",
+    "check_forwarded",
     "error_about",
     "header_lines",
     "hookimpl",
+    "lines_with_own",
     "split_url",
 ]

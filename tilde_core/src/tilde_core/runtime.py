@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tilde_core.config import Config
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.layer import HookLayer
-from tilde_core.hooks.offers import CredentialProvider, CredentialSettings, Transport, TransportSettings
+from tilde_core.hooks.offers import CredentialProvider, CredentialSettings, Transport
 
 __all__ = ["Clock", "Runtime"]
 
@@ -60,8 +60,9 @@ class Runtime:
         self._credentials: CredentialProvider | None = None
 
     def _check_choices(self) -> None:
-        if self.given_transport is None and self.config.transport.value is not None:
-            self.hooks.check_transport(self.config.transport.value)
+        settings, name = self.config.network.for_transport(), self.config.transport.value
+        if self.given_transport is None and (name is not None or settings.http2):
+            self.hooks.check_transport(name, settings)
         if self.config.credentials.value is not None:
             self.hooks.check_credentials(self.config.credentials.value)
 
@@ -79,7 +80,7 @@ class Runtime:
             return self._transport
 
     def _open_chosen(self) -> Transport:
-        transport = self.hooks.open_transport(self.config.transport.value, TransportSettings())
+        transport = self.hooks.open_transport(self.config.transport.value, self.config.network.for_transport())
         self._opened.append(transport)
         return transport
 

@@ -73,9 +73,12 @@ class HookLayer:
         """Return name, distribution, version, hooks and status of every plugin."""
         return self._registry.describe()
 
-    def check_transport(self, name: str) -> None:
-        """Raise `ConfigurationError` if no transport of this name is installed. Opens nothing."""
-        self._choose_transport(name)
+    def check_transport(self, name: str | None, settings: TransportSettings) -> None:
+        """Raise `ConfigurationError` if no transport of this name is installed, or if it cannot follow the settings.
+        Opens nothing."""
+        chosen = self._choose_transport(name)
+        if chosen.offer.check is not None:
+            call_plugin(chosen.plugin, f"check of {chosen.offer.name!r}", chosen.offer.check, settings)
 
     def check_credentials(self, name: str) -> None:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
