@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -20,14 +19,21 @@ _GENERAL: dict[type[TransportError], str] = {
     NotSentError: "no connection to {host}{detail}",
     OutcomeUnknownError: "the connection to {host} broke before the whole answer was there{detail}",
 }
-_STANDARD_LIBRARY: dict[type[Exception], Row] = {
-    socket.gaierror: (NotSentError, "the host {host} is not known{detail}: check the name, and this machine's DNS"),
-    ConnectionRefusedError: (NotSentError, "{host} refused the connection: is the server running on that port?"),
-    ssl.SSLCertVerificationError: (NotSentError, ""),  # see _told_by_network
-    UnicodeError: (NotSentError, "{host} is not a valid host name"),
-    ssl.SSLError: (OutcomeUnknownError, ""),
-    OSError: (OutcomeUnknownError, ""),
-}
+
+
+def _standard_library() -> dict[type[Exception], Row]:
+    """Return the rows for what lies beneath every HTTP library. `ssl` is loaded with the first of them, and not with
+    the plugins."""
+    import ssl
+
+    return {
+        socket.gaierror: (NotSentError, "the host {host} is not known{detail}: check the name, and this machine's DNS"),
+        ConnectionRefusedError: (NotSentError, "{host} refused the connection: is the server running on that port?"),
+        ssl.SSLCertVerificationError: (NotSentError, ""),  # see _told_by_network
+        UnicodeError: (NotSentError, "{host} is not a valid host name"),
+        ssl.SSLError: (OutcomeUnknownError, ""),
+        OSError: (OutcomeUnknownError, ""),
+    }
 
 
 def error_about(request: Request, kind: type[TransportError], message: str) -> TransportError:
@@ -44,7 +50,7 @@ class ErrorTable:
     """
 
     def __init__(self, rows: Mapping[type[Exception], Row]) -> None:
-        self._rows: dict[type[Exception], Row] = {**_STANDARD_LIBRARY, **rows}
+        self._rows: dict[type[Exception], Row] = {**_standard_library(), **rows}
         self.classes: tuple[type[Exception], ...] = (DialFailed, *self._rows)
 
     @contextmanager
@@ -75,6 +81,8 @@ class ErrorTable:
 
 def _told_by_network(error: BaseException, request: Request) -> DialFailed | None:
     """Return what is known better than by the classes of a library: how the connection failed."""
+    import ssl
+
     if isinstance(error, DialFailed):
         return error
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -84,7 +84,7 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     """Return the host as it is compared, and the port if there is one."""
     match = _PORT.fullmatch(entry)
     name, port = (match["host"], int(match["port"])) if match else (entry, None)
-    name = name.strip("[]") if name.startswith("[") else name
+    name = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     name = name[1:] if name.startswith("*.") else name.rstrip(".")
     return _as_in_urls(name), port
 
@@ -104,7 +104,9 @@ def _is_usable(entry: str) -> bool:
         return True
     if port is not None and not 0 < port < 65536:
         return False
-    return _network(name) is not None or bool(_NAME.fullmatch(name.removeprefix(".")))
+    # What is neither of these cannot be a network, and ipaddress is not loaded for it.
+    is_address = ("/" in name or ":" in name) and _network(name) is not None
+    return is_address or bool(_NAME.fullmatch(name.removeprefix(".")))
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +114,8 @@ def _network(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     import ipaddress
 
     try:
-        return ipaddress.ip_network(name, strict=False)
+        address = None if "/" in name else _address(name)
+        return ipaddress.ip_network(name if address is None else address, strict=False)
     except ValueError:
         return None
 

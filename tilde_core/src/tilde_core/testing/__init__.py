@@ -1,11 +1,22 @@
-"""For plugin authors: a fake transport, a server that misbehaves on demand, and (in `contract`) the suites to subclass.
+"""For plugin authors: a fake transport, a server that misbehaves on demand, proxies, and (in `contract`) the suites to
+subclass.
 
-Nothing here needs pytest but `tilde_core.testing.contract`.
+Nothing here needs pytest but `tilde_core.testing.contract`, nor trustme but `tilde_core.testing.certificates`.
 """
 
 from tilde_core.testing import behaviors
 from tilde_core.testing.exchange import Behavior, Exchange, RecordedRequest
 from tilde_core.testing.fake import FakeTransport
 from tilde_core.testing.loopback import LoopbackServer
+from tilde_core.testing.proxies import ProxyServer, SocksServer
 
-__all__ = ["Behavior", "Exchange", "FakeTransport", "LoopbackServer", "RecordedRequest", "behaviors"]
+__all__ = [
+    "Behavior",
+    "Exchange",
+    "FakeTransport",
+    "LoopbackServer",
+    "ProxyServer",
+    "RecordedRequest",
+    "SocksServer",
+    "behaviors",
+]
