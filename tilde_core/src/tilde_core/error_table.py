@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ _GENERAL: dict[type[TransportError], str] = {
     NotSentError: "no connection to {host}{detail}",
     OutcomeUnknownError: "the connection to {host} broke before the whole answer was there{detail}",
 }
+# What http.client and httpcore say of a proxy that answers CONNECT with an error.
+_REFUSED_TUNNEL = re.compile(r"(?:Tunnel connection failed: )?(?P<status>[3-5]\d\d) ?(?P<reason>[A-Za-z -]{0,60})")
 
 
 def _standard_library() -> dict[type[Exception], Row]:
@@ -90,7 +93,18 @@ def _told_by_network(error: BaseException, request: Request) -> DialFailed | Non
     if wants_client_cert(error):
         host = urlsplit(request.safe_url).netloc
         return DialFailed(f"{host} ended the TLS handshake: {CLIENT_CERT_ADVICE}", is_permanent=True)
-    return None
+    refusal = _REFUSED_TUNNEL.fullmatch(str(error)) if type(error).__name__ in ("ProxyError", "OSError") else None
+    return None if refusal is None else _refused_by_proxy(refusal, urlsplit(request.safe_url).netloc)
+
+
+def _refused_by_proxy(refusal: re.Match[str], host: str) -> DialFailed:
+    """Return the error for a proxy that a library has spoken to, which it does for a session of the user's own."""
+    is_unknown = refusal["status"] == "407"
+    advice = "it wants to know who is calling" if is_unknown else "is that host allowed there?"
+    what = f"{refusal['status']} {refusal['reason']}".strip()
+    return DialFailed(
+        f"the proxy on the way to {host} did not connect, it answered {what}: {advice}", is_permanent=is_unknown
+    )
 
 
 def _about(failed: DialFailed, request: Request) -> TransportError:

@@ -1,4 +1,5 @@
-"""Keeps presigned URLs out of the log: httpcore logs the answer's headers, and so each `Location`; httpx logs URLs."""
+"""Keeps secrets out of the log: httpcore logs the answer's headers, and so each `Location`; httpx logs URLs; and what
+HTTP/2 is made of logs every header, the API key too."""
 
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ _QUERY = re.compile(r"\?[^\s\"']*")
 
 
 class _HideSecrets(logging.Filter, threading.local):
-    """Cuts headers and queries from the record while this thread sends for the SDK; other users keep theirs."""
+    """Cuts headers and queries from records while this thread sends for the SDK; other users keep theirs."""
 
     sending = False
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if self.sending and record.name.startswith("hpack."):
+            return False
         if self.sending and record.name == "httpx":
             record.msg, record.args = _QUERY.sub("", record.getMessage()), ()
         elif self.sending and record.getMessage().startswith("receive_response_headers."):
@@ -27,7 +30,7 @@ class _HideSecrets(logging.Filter, threading.local):
 
 
 _FILTER = _HideSecrets()
-for _name in ("httpcore.http11", "httpcore.http2", "httpx"):
+for _name in ("httpcore.http11", "httpcore.http2", "httpx", "hpack.hpack", "hpack.table"):
     logging.getLogger(_name).addFilter(_FILTER)
 
 
