@@ -192,5 +192,5 @@ class _Operation:
 
 
 def _json_schema(message: Json) -> Any:
-    """The schema of the JSON content; None if there is none."""
-    return message.get("content", {}).get("application/json", {}).get("schema")
+    """The schema of the content, of which there is one; None if there is none."""
+    return next((content.get("schema") for content in message.get("content", {}).values()), None)

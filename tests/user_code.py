@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import tilde
-from tilde.models import ApprovalResult, Commit, ImportJob, Organization, Repository
+from tilde.models import Agent, ApprovalResult, Commit, ImportJob, Organization, Repository, SandboxStatus
 
 
 def total_size(commit: Commit) -> int:
@@ -74,6 +74,25 @@ def bring_in(repo: Repository, connector_id: str) -> tuple[int, str]:
     job = repo.imports.create_from_connector(connector_id=connector_id, destination_path="in/")
     done = job.wait(timeout=60, on_update=show)
     return done.objects_imported, done.commit_id
+
+
+def run(repo: Repository, agent: Agent) -> tuple[int | None, str, list[str]]:
+    result = repo.execute(["python", "train.py"], env={"A": "b"}, timeout=60, run_as=agent, check=False)
+    sandbox = repo.sandboxes.create(command="ls", run_as={"type": "agent", "id": agent.id}, mode="one-shot")
+    status: SandboxStatus = sandbox.wait(timeout=5, on_update=lambda status: print(status.state))
+    with status.stdout() as stream:
+        lines: list[str] = list(stream)
+    repo.execute("ls", mode="service")  # type: ignore[call-arg]  # pyright: ignore
+    return result.exit_code, result.stdout.text() + result.commit_id, lines
+
+
+def fire(repo: Repository) -> list[str]:
+    conditions = [{"type": "prefix", "prefix": "documents/"}]
+    trigger = repo.sandbox_triggers.create(
+        name="n", conditions=conditions, sandbox_config={"image": "i", "command": ["a"]}, enabled=False
+    )
+    trigger = trigger.update(conditions=trigger.conditions, sandbox_config={**trigger.sandbox_config, "image": "j"})
+    return [path for run in trigger.toggle(enabled=True).runs.list() for path in run.matched_paths]
 
 
 def module_level() -> list[str]:

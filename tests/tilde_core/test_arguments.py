@@ -23,6 +23,7 @@ IN_THE_BODY = {
     "Policies.create",
     "Connectors.create",
     "Imports.create_from_connector",
+    "SandboxTriggers.create",
 }
 
 

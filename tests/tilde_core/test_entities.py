@@ -11,11 +11,12 @@ import pytest
 
 from support import answer, fake_client
 from tilde import Client
-from tilde.models import Commit, ListingEntry, Organization
+from tilde.models import Commit, ListingEntry, Organization, Sandbox, SandboxTrigger
 from tilde_core.http import Request, Response
 from tilde_core.models.commits import CommitData
 from tilde_core.models.objects import Entry
 from tilde_core.models.organizations import OrganizationData
+from tilde_core.models.sandbox_triggers import SandboxTriggerData
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -35,6 +36,9 @@ MAKERS: dict[str, Callable[[Client, str], object]] = {
     "commit": lambda client, name: Commit(client, "o", "r", CommitData(id=name)),
     "repository of a commit": lambda client, name: Commit(client, "o", name, CommitData(id="c")),
     "session": lambda client, name: client.repository("o/r").attach(name),
+    "sandbox": lambda client, name: Sandbox(client, "o", "r", name),
+    "repository of a sandbox": lambda client, name: Sandbox(client, "o", name, "s"),
+    "trigger": lambda client, name: SandboxTrigger(client, "o", "r", SandboxTriggerData(id=name)),
 }
 
 

@@ -7,11 +7,14 @@ import http.client
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+import websocket
 
 from tilde_local import Server
 
@@ -169,12 +172,111 @@ class Repo:
         assert answer.status == 200, answer
         return str(answer.json["commit_id"])
 
+    def sandbox(self, *command: str, **more: Any) -> Sandbox:
+        """Create one that runs `command`."""
+        answer = self.call("POST", "/sandboxes", None, {"image": "python:3.12", "command": list(command), **more})
+        assert answer.status == 201, answer
+        return Sandbox(self, answer.json["sandbox_id"])
+
     def read(self, path: str, headers: Mapping[str, str] | None = None, /, **query: Any) -> Answer:
         """GET /object and what it redirects to."""
         answer = self.get("/object", path=path, **query)
         if answer.status != 307:
             return answer
         return self.api.store("GET", answer.headers["Location"], None, headers)
+
+
+class Sandbox:
+    """One sandbox, seen from outside."""
+
+    def __init__(self, repo: Repo, sandbox_id: str) -> None:
+        self.repo = repo
+        self.id = sandbox_id
+        self.path = f"/sandboxes/{sandbox_id}"
+
+    def call(self, method: str, path: str = "") -> Answer:
+        return self.repo.call(method, self.path + path)
+
+    @property
+    def record(self) -> Any:
+        return self.call("GET").json
+
+    @property
+    def state(self) -> tuple[str, str]:
+        status = self.call("GET", "/status").json
+        return status["status"], status["status_reason"]
+
+    def log(self, name: str = "stdout") -> str:
+        """The whole log: waits until the sandbox has ended."""
+        answer = self.call("GET", f"/logs/{name}")
+        assert answer.status == 200, answer
+        return answer.body.decode()
+
+    def network(self) -> list[Any]:
+        return [json.loads(line) for line in self.log("network").splitlines()]
+
+    def end(self) -> Any:
+        """How it ended."""
+        self.log()
+        return self.call("GET", "/status").json
+
+    @contextmanager
+    def follow(self) -> Iterator[http.client.HTTPResponse]:
+        """Its log as it comes."""
+        connection = http.client.HTTPConnection(urlsplit(self.repo.api.endpoint_url).netloc, timeout=60)
+        headers = {"Authorization": f"Bearer {self.repo.api.api_key}"}
+        with closing(connection):
+            connection.request("GET", f"/api/v1{self.repo.root}{self.path}/logs/stdout", None, headers)
+            with closing(connection.getresponse()) as response:
+                yield response
+
+    @contextmanager
+    def connect(self, path: str = "/exec", **options: Any) -> Iterator[websocket.WebSocket]:
+        """A WebSocket. Raises WebSocketBadStatusException."""
+        url = self.repo.api.endpoint_url.replace("http", "ws", 1)
+        headers = [f"Authorization: Bearer {self.repo.api.api_key}", *options.pop("header", ())]
+        socket = websocket.create_connection(
+            f"{url}/api/v1{self.repo.root}{self.path}{path}", header=headers, timeout=60, **options
+        )
+        try:
+            yield socket
+        finally:
+            socket.shutdown()
+
+    def run(self, *command: str, stdin: bytes = b"", **launch: Any) -> Ran:
+        """Run a command in it, to its end."""
+        with self.connect() as socket:
+            socket.send_binary(b"\x00" + json.dumps({"cmd": command, **launch}).encode())
+            if stdin:
+                socket.send_binary(b"\x01" + stdin)
+            socket.send_binary(b"\x02")
+            return Ran.read(socket)
+
+
+@dataclass
+class Ran:
+    """What a command in a sandbox printed, and how it ended."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit: Any = None
+
+    @classmethod
+    def read(cls, socket: websocket.WebSocket) -> Ran:
+        """Everything up to the exit frame, behind which the connection is closed."""
+        ran = cls()
+        while ran.exit is None:
+            frame = socket.recv()
+            assert isinstance(frame, bytes)
+            if frame[0] == 3:
+                ran.stdout += frame[1:]
+            elif frame[0] == 4:
+                ran.stderr += frame[1:]
+            else:
+                assert frame[0] == 5
+                ran.exit = json.loads(frame[1:])
+        assert socket.recv() in ("", b"")
+        return ran
 
 
 class Gated:
@@ -231,6 +333,17 @@ class Clock:
 def shared_server() -> Iterator[Server]:
     with Server() as server:
         yield server
+
+
+@pytest.fixture
+def running(shared_server: Server) -> Callable[[Sandbox], Sandbox]:
+    """Waits until a sandbox runs."""
+
+    def wait(sandbox: Sandbox) -> Sandbox:
+        assert shared_server.services.sandboxes.wait_until(lambda: sandbox.state == ("running", ""), 60)
+        return sandbox
+
+    return wait
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -26,7 +26,12 @@ pytestmark = pytest.mark.skipif(
 
 
 class Browser:
-    """A window with the pages of one server."""
+    """A window with the pages of one server.
+
+    The driver names what it finds by the document that it is in, so a page that is being left is neither asked for an
+    element nor for what an element holds. `next_page` waits until the new one is there; and the pages have no scripts
+    and stay as they come.
+    """
 
     def __init__(self, driver: webdriver.Chrome, endpoint_url: str) -> None:
         self.driver = driver
@@ -35,19 +40,24 @@ class Browser:
     def open(self, path: str) -> None:
         self.driver.get(f"{self._endpoint_url}{path}")
 
+    @contextmanager
+    def next_page(self) -> Iterator[None]:
+        """What is done inside leads to another page, or to the same one anew: wait for it."""
+        self.run("document.isLeft = true")
+        yield
+        is_there = "return !document.isLeft && document.readyState === 'complete'"
+        WebDriverWait(self.driver, 20, 0.05).until(lambda _: self.run(is_there))
+
+    def run(self, script: str) -> Any:
+        """A script in the page: one call to the browser, in one document."""
+        return self.driver.execute_script(script)
+
     def find(self, css: str) -> WebElement:
         return self.driver.find_element(By.CSS_SELECTOR, css)
 
-    def wait_for(self, words: str) -> str:
-        """The text of the page, once it has these words."""
-        # Between two pages, what was found on the first one is gone.
-        gone = [StaleElementReferenceException, NoSuchElementException]
-        WebDriverWait(self.driver, 20, 0.05, gone).until(lambda _: words in self.text)
-        return self.text
-
     @property
     def text(self) -> str:
-        return self.find("body").text
+        return str(self.run("return document.body.innerText"))
 
     def color(self, css: str, name: str) -> str:
         return self.find(css).value_of_css_property(name)
@@ -58,8 +68,7 @@ class Browser:
     @property
     def focused(self) -> str:
         """What has the focus: a button's or link's text, or a field's name."""
-        element = self.driver.switch_to.active_element
-        return element.text or element.get_attribute("name") or element.tag_name
+        return str(self.run("const it = document.activeElement; return it.innerText || it.name || it.localName"))
 
     def tab_to(self, wanted: str) -> None:
         """Press the tabulator until `wanted` has the focus."""
@@ -69,8 +78,14 @@ class Browser:
             self.press(Keys.TAB)
             seen.append(self.focused)
 
+    def click(self, css: str) -> None:
+        """Click on a link or button that leads to another page."""
+        with self.next_page():
+            self.find(css).click()
+
     def log_in(self, api_key: str) -> None:
-        self.find("#api_key").send_keys(api_key, Keys.ENTER)
+        with self.next_page():
+            self.find("#api_key").send_keys(api_key, Keys.ENTER)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +103,7 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def browser(driver: webdriver.Chrome, gated: Gated) -> Browser:
-    driver.delete_all_cookies()
+    driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     driver.set_window_size(1000, 900)
     return Browser(driver, gated.server.endpoint_url)
@@ -105,7 +120,7 @@ def review(browser: Browser, gated: Gated) -> Callable[[], None]:
         url = gated.agent.try_commit(session, "Count again").json["web_url"]
         browser.driver.get(url)
         browser.log_in(gated.owner.api.api_key)
-        browser.wait_for("asks for approval")
+        assert "asks for approval" in browser.text
         assert browser.driver.current_url == url
 
     return open_it
@@ -120,13 +135,14 @@ def test_from_the_url_of_the_warning_to_the_commit(browser: Browser, review: Cal
     assert message.get_attribute("value") == "Count again"
     message.clear()
     message.send_keys("Counted, and checked")
-    browser.find("button[value=approve]").click()
-    browser.wait_for("Approved and committed.")
+    browser.click("button[value=approve]")
+    assert "Approved and committed." in browser.text
     newest = gated.newest()
     assert browser.driver.current_url.partition("?")[0].endswith(f"/commits/{newest['id']}")
     assert (newest["message"], newest["committer"]) == ("Counted, and checked", "writer")
-    browser.find("nav a[href$=data]").click()
-    assert "Counted, and checked" in browser.wait_for("Timeline")
+    browser.click("nav a[href$=data]")
+    assert "Timeline" in browser.text
+    assert "Counted, and checked" in browser.text
 
 
 def test_rolling_back_by_keyboard_alone(browser: Browser, review: Callable[[], None], gated: Gated) -> None:
@@ -135,8 +151,9 @@ def test_rolling_back_by_keyboard_alone(browser: Browser, review: Callable[[], N
     assert browser.focused == "Skip to the content"
     browser.tab_to("Roll back")
     assert browser.driver.switch_to.active_element.value_of_css_property("outline-style") == "solid"
-    browser.press(Keys.ENTER)
-    browser.wait_for("Rolled back.")
+    with browser.next_page():
+        browser.press(Keys.ENTER)
+    assert "Rolled back." in browser.text
     assert "Waiting for approval" not in browser.text
     assert gated.newest()["id"] == gated.first
 
@@ -144,10 +161,10 @@ def test_rolling_back_by_keyboard_alone(browser: Browser, review: Callable[[], N
 def test_the_switch(browser: Browser, gated: Gated) -> None:
     browser.open(f"/console{gated.owner.root}")
     browser.log_in(gated.owner.api.api_key)
-    browser.wait_for("Settings")
+    assert "Settings" in browser.text
     browser.find("input[name=requires_approval]").click()
-    browser.find("form[action$=data] button").click()
-    browser.wait_for("Saved.")
+    browser.click("form[action$=data] button")
+    assert "Saved." in browser.text
     assert not browser.find("input[name=requires_approval]").is_selected()
     assert gated.agent.commit({"free.txt": b"1"})
 
@@ -155,13 +172,13 @@ def test_the_switch(browser: Browser, gated: Gated) -> None:
 def test_logging_out_closes_it(browser: Browser, gated: Gated) -> None:
     browser.open("/console")
     browser.log_in("tuk-wrong")
-    browser.wait_for("was not issued by this server")
+    assert "was not issued by this server" in browser.text
     browser.log_in(gated.owner.api.api_key)
-    browser.wait_for(gated.name)
-    browser.find("header button").click()
-    browser.wait_for("Your API key")
+    assert gated.name in browser.text
+    browser.click("header button")
+    assert "Your API key" in browser.text
     browser.open("/console")
-    browser.wait_for("Your API key")
+    assert "Your API key" in browser.text
 
 
 def _luminance(color: str) -> float:
@@ -197,7 +214,7 @@ def test_it_fits_on_a_telephone(browser: Browser, review: Callable[[], None]) ->
     try:
         review()
         wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert browser.driver.execute_script(wide) == 0
+        assert browser.run(wide) == 0
         assert browser.find("button[value=approve]").is_displayed()
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -41,11 +41,17 @@ class Names:
             "source_repository": "data",
             "destination_path": "copy/",
         }
+        trigger = {
+            "name": "watch",
+            "conditions": [{"type": "prefix", "prefix": ""}],
+            "sandbox_config": {"image": "python:3.13"},
+        }
         self.values = {
             "organization": gated.organization.rpartition("/")[2],
             "repository": "data",
             "commit_id": gated.owner.commit({"old.txt": b"new"}),
             "session_id": session,
+            "trigger_id": gated.owner.call("POST", "/sandbox-triggers", None, trigger).json["id"],
             "group_id": gated.make("/groups", {"name": "readers"})["id"],
             "policy_id": gated.make("/policies", {"name": "read", "policy_text": "GetObject()"})["id"],
             "role_name": role["name"],

@@ -221,11 +221,32 @@ def delete_repository(team: Team, caller: Api) -> Answer:
     return caller.call("DELETE", f"{team.root}/repositories/{name}")
 
 
+def trigger(method: str, path: str = "", body: Any = None) -> Acts:
+    """A call on a trigger that is new for it."""
+
+    def act(team: Team, caller: Api) -> Answer:
+        made = team.api.call("POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER})
+        assert made.status == 201, made
+        return caller.call(method, f"{team.repo.root}/sandbox-triggers/{made.json['id']}{path}", None, body)
+
+    return act
+
+
+def change_trigger(team: Team, caller: Api) -> Answer:
+    """Both ways of it: switching it, and replacing it, which others than its creator may not without a `run_as`."""
+    answer = trigger("PATCH", "", {"enabled": False})(team, caller)
+    if answer.status == 200:
+        replaced = trigger("PUT", "", {"name": team.name(), **TRIGGER})(team, caller)
+        assert (replaced.status, "run_as: without it" in replaced.json["message"]) == (403, True)
+    return answer
+
+
 def named_new(path: str, **more: Any) -> Acts:
     return lambda team, caller: caller.call("POST", team.root + path, None, {"name": team.name(), **more})
 
 
 TEXT = "ListGroups()"
+TRIGGER = {"conditions": [{"type": "prefix", "prefix": "none/"}], "sandbox_config": {"image": "i"}}
 CALLS: dict[str, Acts] = {
     "DeleteOrganization": at("DELETE", ""),
     "ListMembers": at("GET", "/members"),
@@ -298,6 +319,14 @@ CALLS: dict[str, Acts] = {
     ),
     "StartImport": start_import,
     "GetImport": get_import,
+    "CreateSandboxTrigger": lambda team, caller: caller.call(
+        "POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER}
+    ),
+    "ListSandboxTriggers": data("GET", "/sandbox-triggers"),
+    "GetSandboxTrigger": trigger("GET"),
+    "UpdateSandboxTrigger": change_trigger,
+    "DeleteSandboxTrigger": trigger("DELETE"),
+    "ListSandboxTriggerRuns": trigger("GET", "/runs"),
     "CreateRepository": named_new("/repositories"),
     "ListRepositories": at("GET", "/repositories"),
     "GetRepository": data("GET"),

@@ -13,6 +13,7 @@ import pytest
 from tilde_local.database import Database
 from tilde_local.store import commits, committing, diffs, entries, listing, organizations, repositories, sessions, users
 from tilde_local.store.records import Entry, Principal, Repository, View
+from tilde_local.triggers.conditions import Condition, matched_paths
 
 NOW = "2026-01-01T00:00:00.000000Z"
 SMALL, LARGE = 1_000, 50_000
@@ -106,6 +107,10 @@ READS = {
     "log": lambda db, repository, user: commits.log(db, repository, 2, "", None, 50),
     "log of a prefix": lambda db, repository, user: commits.log(db, repository, 2, "dir-1/", None, 50),
     "log of an object": lambda db, repository, user: commits.log(db, repository, 2, "", path_of(3), 50),
+    "matching a prefix": lambda db, repository, user: matched_paths(db, repository, 1, [Condition("prefix", "")]),
+    "matching a path": lambda db, repository, user: matched_paths(
+        db, repository, 1, [Condition("path_exact", path=path_of(4), diff_type="added")]
+    ),
 }
 
 

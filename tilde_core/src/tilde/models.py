@@ -18,6 +18,12 @@ from tilde_core.models.objects import (
 )
 from tilde_core.models.organizations import Member
 from tilde_core.models.policies import EffectivePolicy, PolicyAttachment, ValidationError, ValidationResult
+from tilde_core.models.sandbox_triggers import (
+    SandboxTriggerCondition,
+    SandboxTriggerConfig,
+    SandboxTriggerRun,
+)
+from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.models.secrets import SecretEntry
 from tilde_core.pagination import PaginatedIterator
 from tilde_core.principals import PrincipalType
@@ -37,8 +43,18 @@ from tilde_core.resources.policies import Policies
 from tilde_core.resources.policy import Policy
 from tilde_core.resources.repositories import AllRepositories, Repositories, Repository
 from tilde_core.resources.roles import Role, Roles
+from tilde_core.resources.sandbox import Sandbox
+from tilde_core.resources.sandbox_request import Command, RunAs, SandboxMode
+from tilde_core.resources.sandbox_trigger import SandboxTrigger, SandboxTriggerRuns
+from tilde_core.resources.sandbox_triggers import SandboxTriggers
+from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secret, Secrets
 from tilde_core.resources.sessions import Session
+from tilde_core.resources.shell import Shell
+from tilde_core.sandbox_io.log_stream import LogStream
+from tilde_core.sandbox_io.output import OutputStream, RunResult
+from tilde_core.sandbox_io.process import Process
+from tilde_core.sandbox_io.terminal import Terminal
 from tilde_core.transfer.download import ObjectReader
 from tilde_core.transfer.sources import ObjectData
 from tilde_core.transfer.writer import ObjectWriter, TextObjectWriter
@@ -50,6 +66,7 @@ __all__ = [
     "Agents",
     "AllRepositories",
     "ApprovalResult",
+    "Command",
     "Commit",
     "CommitObjects",
     "CommitResult",
@@ -75,6 +92,7 @@ __all__ = [
     "Invitation",
     "Invitations",
     "ListingEntry",
+    "LogStream",
     "Member",
     "Members",
     "MyInvitations",
@@ -86,12 +104,14 @@ __all__ = [
     "Organization",
     "OrganizationSummary",
     "Organizations",
+    "OutputStream",
     "PaginatedIterator",
     "PluginInfo",
     "Policies",
     "Policy",
     "PolicyAttachment",
     "PrincipalType",
+    "Process",
     "PutObjectResult",
     "ReadableObjects",
     "Repositories",
@@ -99,13 +119,27 @@ __all__ = [
     "RepositoryConnectors",
     "Role",
     "Roles",
+    "RunAs",
+    "RunResult",
+    "Sandbox",
+    "SandboxMode",
+    "SandboxStatus",
+    "SandboxTrigger",
+    "SandboxTriggerCondition",
+    "SandboxTriggerConfig",
+    "SandboxTriggerRun",
+    "SandboxTriggerRuns",
+    "SandboxTriggers",
+    "Sandboxes",
     "Secret",
     "SecretEntry",
     "Secrets",
     "Session",
     "SessionObjects",
     "Setting",
+    "Shell",
     "SourceMetadata",
+    "Terminal",
     "TextObjectWriter",
     "User",
     "UserSummary",

@@ -15,6 +15,9 @@ from tilde_core.hooks.offers import (
     Transport,
     TransportOffer,
     TransportSettings,
+    WebSocket,
+    WebSocketConnector,
+    WebSocketOffer,
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
@@ -24,7 +27,14 @@ from tilde_core.network.no_proxy import NoProxy
 from tilde_core.network.proxy import Proxy
 from tilde_core.network.route import Route, check_forwarded
 from tilde_core.network.tls import ClientCert
-from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, lines_with_own, split_url
+from tilde_core.outgoing import (
+    SourceFailed,
+    body_pieces,
+    header_lines,
+    lines_with_own,
+    split_url,
+    split_websocket_url,
+)
 
 __all__ = [
     "Attempt",
@@ -61,6 +71,9 @@ __all__ = [
     "TransportError",
     "TransportOffer",
     "TransportSettings",
+    "WebSocket",
+    "WebSocketConnector",
+    "WebSocketOffer",
     "body_pieces",
     "check_forwarded",
     "error_about",
@@ -68,4 +81,5 @@ __all__ = [
     "hookimpl",
     "lines_with_own",
     "split_url",
+    "split_websocket_url",
 ]

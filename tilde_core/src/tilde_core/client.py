@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from tilde_core.completion import PublicNames
 from tilde_core.config import Config, resolve_config
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.manager import PluginInfo
-from tilde_core.hooks.offers import Transport
+from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.models.account import CurrentUser, NameCheck, UserSummary
 from tilde_core.network_config import ClientCertArgument, FilePath, NetworkArguments
@@ -25,6 +25,8 @@ from tilde_core.resources.repositories import AllRepositories, Repository
 from tilde_core.runtime import Clock, Runtime
 
 __all__ = ["Client"]
+
+GivenT = TypeVar("GivenT")
 
 
 class Client(PublicNames):
@@ -39,6 +41,8 @@ class Client(PublicNames):
             `ubuntu:22.04`.
         transport: the name of an installed transport, or a `Transport` of your own; else `TILDE_TRANSPORT`, the config
             file, the one that ranks first. One of your own is closed with the client.
+        websocket: the name of an installed connector of WebSockets, or a `WebSocketConnector` of your own; else
+            `TILDE_WEBSOCKET`, the config file, the one that ranks first. One of your own is closed with the client.
         credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
         proxy: the URL of a proxy for all requests (`http://user:password@host:port`, also https, socks5, socks5h); else
             `TILDE_PROXY`, the config file, `HTTPS_PROXY` and its like.
@@ -71,6 +75,7 @@ class Client(PublicNames):
         endpoint_url: str | None = None,
         default_sandbox_image: str | None = None,
         transport: str | Transport | None = None,
+        websocket: str | WebSocketConnector | None = None,
         credentials: str | None = None,
         proxy: str | None = None,
         no_proxy: str | Sequence[str] | None = None,
@@ -102,16 +107,22 @@ class Client(PublicNames):
             endpoint_url=endpoint_url,
             default_sandbox_image=default_sandbox_image,
             transport=transport if isinstance(transport, str) else None,
+            websocket=websocket if isinstance(websocket, str) else None,
             credentials=credentials,
             network=network,
         )
-        options = _changed(Options(user_agent=user_agent), config.network.timeout.value, max_retries)
-        given = None if isinstance(transport, str) else transport
-        if given is not None and not isinstance(given, Transport):
-            raise ConfigurationError(f"transport must be a name or a Transport, not {type(given).__name__}")
+        given = _given("transport", transport, Transport)
         _check_own_transport(given, network)
         _warn_if_unverified(config)
-        self._set_up(Runtime(config, plugins=plugins, transport=given, clock=clock), options, owner=True)
+        runtime = Runtime(
+            config,
+            plugins=plugins,
+            transport=given,
+            websocket=_given("websocket", websocket, WebSocketConnector),
+            clock=clock,
+        )
+        options = _changed(Options(user_agent=user_agent), config.network.timeout.value, max_retries)
+        self._set_up(runtime, options, owner=True)
 
     def _set_up(self, runtime: Runtime, options: Options, *, owner: bool) -> None:
         self._runtime = runtime
@@ -197,6 +208,7 @@ class Client(PublicNames):
             self._options,
             runtime.plugins,
             runtime.given_transport,
+            runtime.given_websocket,
         )
 
 
@@ -225,14 +237,25 @@ def _changed(options: Options, timeout: float | Timeout | None, max_retries: int
     return options if max_retries is None else replace(options, max_retries=max_retries)
 
 
+def _given(name: str, value: GivenT | str | None, kind: type[GivenT]) -> GivenT | None:
+    """The object that was given in the place of a name. Raises `ConfigurationError` if it is none of that kind."""
+    if value is None or isinstance(value, str):
+        return None
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be a name or a {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
 def _restored(
     kind: type[Client],
     config: Config,
     options: Options,
     plugins: Sequence[object],
     transport: Transport | None,
+    websocket: WebSocketConnector | None,
 ) -> Client:
     """Unpickle: the settings are those of the original, wherever this runs, so that it is the same principal."""
     client = object.__new__(kind)
-    client._set_up(Runtime(config, plugins=plugins, transport=transport), options, owner=True)
+    runtime = Runtime(config, plugins=plugins, transport=transport, websocket=websocket)
+    client._set_up(runtime, options, owner=True)
     return client

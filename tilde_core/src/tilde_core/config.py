@@ -32,6 +32,7 @@ class Config:
     endpoint_url: Setting[str]
     default_sandbox_image: Setting[str]
     transport: Setting[str | None]
+    websocket: Setting[str | None]
     credentials: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
     network: NetworkConfig
@@ -43,6 +44,7 @@ def resolve_config(
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | None = None,
+    websocket: str | None = None,
     credentials: str | None = None,
     network: NetworkArguments | None = None,
 ) -> Config:
@@ -56,6 +58,7 @@ def resolve_config(
         endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
         default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
+        websocket=sources.find("websocket", websocket, "TILDE_WEBSOCKET", in_file=True),
         credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from tilde_core.client import Client
-from tilde_core.hooks.offers import Transport
+from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.network_config import ClientCertArgument, FilePath
 from tilde_core.resources.organizations import Organizations
@@ -35,6 +35,7 @@ def configure(
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | Transport | None = None,
+    websocket: str | WebSocketConnector | None = None,
     credentials: str | None = None,
     proxy: str | None = None,
     no_proxy: str | Sequence[str] | None = None,
@@ -59,6 +60,7 @@ def configure(
         endpoint_url=endpoint_url,
         default_sandbox_image=default_sandbox_image,
         transport=transport,
+        websocket=websocket,
         credentials=credentials,
         proxy=proxy,
         no_proxy=no_proxy,

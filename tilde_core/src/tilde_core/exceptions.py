@@ -11,12 +11,14 @@
     ├── TransportError            the network failed
     │   ├── NotSentError          nothing left this machine: always safe to repeat
     │   └── OutcomeUnknownError   it may have happened
+    │       └── CommandLostError  the connection to a command broke while it ran
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
     ├── SessionClosedError        the session was committed or rolled back before this call
     ├── WaitTimeoutError          what was waited for did not happen in time; a built-in TimeoutError too
     ├── ImportFailedError         an import that was waited for failed or was canceled
-    ├── SandboxError              a sandbox failed on the side of the service
+    ├── SandboxError              a sandbox failed on the side of the service, or was cancelled
+    │   └── CommandTimeoutError   a command took too long and was ended; a WaitTimeoutError too
     └── CommandError              a command ended with a non-zero exit code
 
 Bad arguments are `ValueError` or `TypeError`, raised before anything is sent. All of these errors pickle, and none
@@ -32,6 +34,8 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CommandError",
+    "CommandLostError",
+    "CommandTimeoutError",
     "ConfigurationError",
     "ConflictError",
     "ForbiddenError",
@@ -189,6 +193,12 @@ class OutcomeUnknownError(TransportError):
     """The request, or part of it, was sent and no whole answer came: it may or may not have happened."""
 
 
+class CommandLostError(OutcomeUnknownError):
+    """The connection to a command broke while it ran, and with that it is ended. `result` has what it had printed."""
+
+    result: Any = None
+
+
 class SerializationError(TildeError):
     """The service answered with something that is not the JSON it should be."""
 
@@ -228,7 +238,13 @@ class ImportFailedError(TildeError):
 
 
 class SandboxError(TildeError):
-    """A sandbox failed on the side of the service; `state` and `status_reason` say how."""
+    """A sandbox failed on the side of the service, or was cancelled; `state` and `status_reason` say how.
+
+    `sandbox_id` says which: `repo.sandboxes.get(error.sandbox_id)` has its log. `result` has what a
+    command had printed, if one ran.
+    """
+
+    result: Any = None
 
     def __init__(
         self,
@@ -244,6 +260,13 @@ class SandboxError(TildeError):
         self.sandbox_id = sandbox_id
         self.state = state
         self.status_reason = status_reason
+
+
+class CommandTimeoutError(SandboxError, WaitTimeoutError):
+    """A command took longer than its time-out, `timeout` seconds, and was ended.
+
+    `result` has what it had printed by then, `None` if that is not known.
+    """
 
 
 class CommandError(TildeError):

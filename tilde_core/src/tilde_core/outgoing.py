@@ -11,10 +11,10 @@ from tilde_core.error_table import error_about
 from tilde_core.exceptions import ConfigurationError, OutcomeUnknownError, TransportError
 from tilde_core.http import ByteStream, Request
 
-__all__ = ["SourceFailed", "body_pieces", "header_lines", "lines_with_own", "split_url"]
+__all__ = ["SourceFailed", "body_pieces", "header_lines", "lines_with_own", "split_url", "split_websocket_url"]
 
 _PRINTABLE = re.compile(r"[!-~]+\Z")
-_HTTP_URL = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)", re.IGNORECASE)
+_URL = re.compile(r"(\w+)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
 _NOT_IN_A_VALUE = re.compile(r"[^\t -~\x80-\xff]")  # what is beyond Latin-1, and control characters
 # Framing is the transport's business, and a route adds credentials for the proxy that they are for.
 _LEFT_OUT = frozenset({"content-length", "transfer-encoding", "proxy-authorization"})
@@ -37,10 +37,19 @@ def split_url(request: Request) -> tuple[str, str]:
     A backend that parses the target would write it anew, and a presigned URL is good only to the letter.
     Raises `ConfigurationError` for a URL that no server can be asked for: to try again would never help.
     """
-    match = _HTTP_URL.match(request.url) if _PRINTABLE.match(request.url) else None
-    if match is None:
+    return _split(request, "http")
+
+
+def split_websocket_url(request: Request) -> tuple[str, str]:
+    """Do the same for a URL that begins with `ws://` or `wss://`."""
+    return _split(request, "ws")
+
+
+def _split(request: Request, plain: str) -> tuple[str, str]:
+    match = _URL.match(request.url) if _PRINTABLE.match(request.url) else None
+    if match is None or match[1].lower() not in (plain, f"{plain}s"):
         raise _unsendable(
-            request, f"the URL {request.safe_url!r} must begin with http:// or https:// and be fully encoded"
+            request, f"the URL {request.safe_url!r} must begin with {plain}:// or {plain}s:// and be fully encoded"
         )
     scheme, host, target = match.groups()
     if not _is_host(host):

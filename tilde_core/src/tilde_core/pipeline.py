@@ -6,12 +6,13 @@ import itertools
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 from urllib.parse import urlencode, urljoin
 
 from tilde_core.api_errors import api_error
-from tilde_core.exceptions import APIError, NotSentError, TildeError, TransportError
+from tilde_core.exceptions import APIError, NotSentError, SerializationError, TildeError, TransportError
 from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled
-from tilde_core.hooks.offers import Attempt, RetryPolicy, RetrySettings
+from tilde_core.hooks.offers import Attempt, RetryPolicy, RetrySettings, WebSocket
 from tilde_core.http import Headers, Request, Response, Timeout, redact_url
 from tilde_core.operation import Operation
 from tilde_core.runtime import Clock, Runtime
@@ -24,6 +25,9 @@ _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # What may follow a redirect to the object store. Everything else, the token first of all, stays with the API.
 _HEADERS_FOR_STORE = frozenset({"range", "if-match", "accept-encoding", "user-agent"})
+
+
+_AttemptOnce: TypeAlias = Callable[[Operation, int, Timeout], Response]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +63,35 @@ class Pipeline:
 
         The body is read already unless `operation.stream`. Raises `APIError`, `TransportError`, `ConfigurationError`.
         """
+        return self._named(operation, self._attempt)
+
+    def connect(self, operation: Operation) -> WebSocket:
+        """Open the WebSocket at `operation.path` and return it.
+
+        To open one does nothing yet, so whatever fails is repeated as for a GET. Raises what `execute` raises.
+        """
+        answer = self._named(operation, self._attempt_to_connect)
+        if isinstance(answer, _Connected):
+            return answer.websocket
+        raise SerializationError(
+            f"the service answered {answer.status} instead of opening a WebSocket: does a proxy on the way stop them?",
+            operation=operation.name,
+            request_id=answer.headers.request_id,
+        )
+
+    def _named(self, operation: Operation, attempt: _AttemptOnce) -> Response:
         try:
-            return self._execute(operation)
+            return self._execute(operation, attempt)
         except TildeError as error:
             error.operation = error.operation or operation.name
             raise
 
-    def _execute(self, operation: Operation) -> Response:
+    def _execute(self, operation: Operation, attempt_once: _AttemptOnce) -> Response:
         first_ended: float | None = None
         may_have_happened = False
         for number in itertools.count(1):
             try:
-                response = self._attempt(operation, number, self._timeout(first_ended))
+                response = attempt_once(operation, number, self._timeout(first_ended))
             except TransportError as error:
                 failure: TildeError = error
                 headers = Headers()
@@ -121,7 +142,7 @@ class Pipeline:
 
     def _attempt(self, operation: Operation, number: int, timeout: Timeout) -> Response:
         request = self._request(operation, number, timeout)
-        response = self._send(request) if operation.url else self._send_authorized(request)
+        response = self._send(request) if operation.url else self._authorized(request, self._follow)
         if operation.stream and response.status < 300:
             return response
         try:
@@ -130,6 +151,17 @@ class Pipeline:
             error.request_id = error.request_id or response.headers.request_id
             raise
         return decompressed(response, operation.name) if response.status < 300 else response
+
+    def _attempt_to_connect(self, operation: Operation, number: int, timeout: Timeout) -> Response:
+        # Not what is left of the deadline: its time-outs hold as long as the connection is open.
+        request = self._request(operation, number, self._options.timeout)
+        # http becomes ws, and https wss.
+        request = replace(request, url="ws" + request.url.removeprefix("http"))
+        return self._authorized(request, lambda ready: self._observed(ready, self._upgraded))
+
+    def _upgraded(self, request: Request) -> Response:
+        answer = self._runtime.websocket().connect(request)
+        return answer if isinstance(answer, Response) else _Connected(answer)
 
     def _api_error(self, operation: Operation, response: Response) -> APIError:
         return api_error(operation, redact_url(operation.url or self._base_url + operation.path), response)
@@ -159,13 +191,13 @@ class Pipeline:
         query = {name: value for name, value in operation.query.items() if value is not None}
         return self._base_url + operation.path + (f"?{urlencode(query)}" if query else "")
 
-    def _send_authorized(self, request: Request) -> Response:
+    def _authorized(self, request: Request, send: Callable[[Request], Response]) -> Response:
         provider = self._runtime.credentials()
         token = provider.token()
-        response = self._follow(_with_token(request, token))
+        response = send(_with_token(request, token))
         if response.status == 401 and provider.invalidate(token):
             response.close()
-            response = self._follow(_with_token(request, provider.token()))
+            response = send(_with_token(request, provider.token()))
         return response
 
     def _follow(self, request: Request) -> Response:
@@ -186,7 +218,11 @@ class Pipeline:
         return replace(request, url=url, headers=Headers(kept), presigned=True)
 
     def _send(self, request: Request) -> Response:
-        """Send one request through the hooks, telling the observers before and after."""
+        """Send one request through the hooks."""
+        return self._observed(request, lambda ready: self._hooks.send(ready, self._runtime.transport()))
+
+    def _observed(self, request: Request, send: Callable[[Request], Response]) -> Response:
+        """Send one request, telling the observers before and after."""
         started = self.clock.monotonic()
         self.emit(
             lambda: RequestStarted(
@@ -197,7 +233,7 @@ class Pipeline:
             )
         )
         try:
-            response = self._hooks.send(request, self._runtime.transport())
+            response = send(request)
         except TildeError as error:
             self._emit_finished(request, started, None, error)
             raise
@@ -221,6 +257,16 @@ class Pipeline:
         """Tell the observers of an event, which is made only if there are any."""
         if self._hooks.has_observers:
             self._hooks.emit(make_event())
+
+
+class _Connected(Response):
+    """The answer 101: the connection has become a WebSocket."""
+
+    __slots__ = ("websocket",)
+
+    def __init__(self, websocket: WebSocket) -> None:
+        super().__init__(101)
+        self.websocket = websocket
 
 
 def _redirect_target(request: Request, response: Response) -> str | None:

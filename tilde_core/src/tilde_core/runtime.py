@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from tilde_core.config import Config
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.layer import HookLayer
-from tilde_core.hooks.offers import CredentialProvider, CredentialSettings, Transport
+from tilde_core.hooks.offers import (
+    CredentialProvider,
+    CredentialSettings,
+    Transport,
+    TransportSettings,
+    WebSocketConnector,
+)
 
 __all__ = ["Clock", "Runtime"]
 
@@ -37,19 +43,21 @@ class Runtime:
         *,
         plugins: Sequence[object] = (),
         transport: Transport | None = None,
+        websocket: WebSocketConnector | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.config: Config = config
         self.plugins: tuple[object, ...] = tuple(plugins)
         self.given_transport: Transport | None = transport
+        self.given_websocket: WebSocketConnector | None = websocket
         self.clock: Clock = clock or Clock()
         self.hooks: HookLayer = HookLayer(plugins, config.disabled_plugins.value)
         self.has_multipart: bool = True  # until the service says otherwise
         self._check_choices()
         # Closed at the end of the process or with the last handle, if nobody does it. It must not refer to this object.
-        self._opened: list[Transport] = []
+        self._opened: list[Transport | WebSocketConnector] = []
         weakref.finalize(self, _close_all, self._opened)
-        self._left_to_parent: list[Transport] = []
+        self._left_to_parent: list[Transport | WebSocketConnector] = []
         self._start()
         _runtimes.add(self)
 
@@ -57,12 +65,15 @@ class Runtime:
         self._lock = threading.RLock()
         self._closed = False
         self._transport: Transport | None = None
+        self._websocket: WebSocketConnector | None = None
         self._credentials: CredentialProvider | None = None
 
     def _check_choices(self) -> None:
-        settings, name = self.config.network.for_transport(), self.config.transport.value
+        settings, name = self._transport_settings(), self.config.transport.value
         if self.given_transport is None and (name is not None or settings.http2):
             self.hooks.check_transport(name, settings)
+        if self.given_websocket is None and self.config.websocket.value is not None:
+            self.hooks.check_websocket(self.config.websocket.value)
         if self.config.credentials.value is not None:
             self.hooks.check_credentials(self.config.credentials.value)
 
@@ -73,16 +84,36 @@ class Runtime:
 
     def _open_transport(self) -> Transport:
         with self._lock:
-            if self._closed:
-                raise ConfigurationError("the client is closed; make a new one")
+            self._require_open()
             if self._transport is None:
                 self._transport = self.given_transport or self._open_chosen()
             return self._transport
 
     def _open_chosen(self) -> Transport:
-        transport = self.hooks.open_transport(self.config.transport.value, self.config.network.for_transport())
+        transport = self.hooks.open_transport(self.config.transport.value, self._transport_settings())
         self._opened.append(transport)
         return transport
+
+    def websocket(self) -> WebSocketConnector:
+        """Return what opens WebSockets, opened at the first call. Raises `ConfigurationError`."""
+        with self._lock:
+            self._require_open()
+            if self._websocket is None:
+                self._websocket = self.given_websocket or self._open_connector()
+            return self._websocket
+
+    def _open_connector(self) -> WebSocketConnector:
+        connector = self.hooks.open_websocket(self.config.websocket.value, self._transport_settings())
+        self._opened.append(connector)
+        return connector
+
+    def _transport_settings(self) -> TransportSettings:
+        """What is the same for every connection of this client, whoever makes it."""
+        return self.config.network.for_transport()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError("the client is closed; make a new one")
 
     def credentials(self) -> CredentialProvider:
         """Return the credential provider. Raises `ConfigurationError` if there is none, saying where it was looked
@@ -109,30 +140,32 @@ class Runtime:
         )
 
     def close(self) -> None:
-        """Close the transport. May be called twice."""
+        """Close the transport, and all WebSockets. May be called twice."""
         with self._lock:
             self._closed = True
-            transport, self._transport = self._transport, None
+            opened = self._in_use()
+            self._transport = self._websocket = None
             self._opened.clear()
-        if transport is not None:
-            transport.close()
+        _close_all(opened)
 
     def after_fork_in_child(self) -> None:
         """Forget locks and connections that belong to the parent.
 
-        The parent's transport is kept, unused: closing it here could end TLS sessions that the parent still uses.
+        What the parent has open is kept, unused: closing it here could end TLS sessions that the parent still uses.
         """
-        inherited, closed = self._transport, self._closed
+        inherited, closed = self._in_use(), self._closed
         self._start()
         self._closed = closed
         self._opened.clear()
-        if inherited is not None:
-            self._left_to_parent.append(inherited)
+        self._left_to_parent.extend(inherited)
+
+    def _in_use(self) -> list[Transport | WebSocketConnector]:
+        return [opened for opened in (self._transport, self._websocket) if opened is not None]
 
 
-def _close_all(transports: list[Transport]) -> None:
-    while transports:
-        transports.pop().close()
+def _close_all(opened: list[Transport | WebSocketConnector]) -> None:
+    while opened:
+        opened.pop().close()
 
 
 _runtimes: weakref.WeakSet[Runtime] = weakref.WeakSet()

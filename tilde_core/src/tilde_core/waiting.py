@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tilde_core.exceptions import WaitTimeoutError
 from tilde_core.runtime import Clock
 
-__all__ = ["POLL_INTERVAL", "wait_until"]
+__all__ = ["POLL_INTERVAL", "checked_timeout", "wait_until"]
 
 POLL_INTERVAL = 2.0
 
@@ -27,7 +27,7 @@ def wait_until(
     time. Raises `WaitTimeoutError`, whose message has `waited_for` ("the approval of session …"), and `ValueError` or
     `TypeError` for a `timeout` that is no time.
     """
-    deadline = None if timeout is None else clock.monotonic() + _checked(timeout)
+    deadline = None if timeout is None else clock.monotonic() + checked_timeout(timeout)
     interval = first_interval
     while not is_over():
         left = interval if deadline is None else deadline - clock.monotonic()
@@ -37,7 +37,8 @@ def wait_until(
         interval = min(interval * 1.5, POLL_INTERVAL)
 
 
-def _checked(timeout: float) -> float:
+def checked_timeout(timeout: float) -> float:
+    """Return a number of seconds to wait. Raises `TypeError`, and `ValueError` below 0."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
     if not timeout >= 0:  # also for NaN

@@ -12,7 +12,9 @@ ApiError                 500  internal_error
 ├── BodyTooLarge         413  body_too_large
 ├── RangeNotSatisfiable  416  range_not_satisfiable
 ├── Locked               423  locked
-└── BadGateway           502  bad_gateway
+├── UpgradeRequired      426  upgrade_required
+├── BadGateway           502  bad_gateway
+└── Unavailable          503  unavailable, sandboxes_unavailable, not_ready
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ __all__ = [
     "RangeNotSatisfiable",
     "StartError",
     "Unauthorized",
+    "Unavailable",
+    "UpgradeRequired",
     "error_response",
 ]
 
@@ -136,11 +140,28 @@ class Locked(ApiError):
     code = "locked"
 
 
+class UpgradeRequired(ApiError):
+    """The address of a WebSocket was asked for without one."""
+
+    status = 426
+    code = "upgrade_required"
+
+    def __init__(self) -> None:
+        super().__init__("connect to this address with a WebSocket", headers={"Upgrade": "websocket"})
+
+
 class BadGateway(ApiError):
     """Something else that the server relies on failed: a generator, the source of a connector."""
 
     status = 502
     code = "bad_gateway"
+
+
+class Unavailable(ApiError):
+    """The server cannot do this now, or not on this machine; nothing is wrong with the request."""
+
+    status = 503
+    code = "unavailable"
 
 
 class StartError(RuntimeError):

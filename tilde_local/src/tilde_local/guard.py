@@ -25,20 +25,23 @@ def request_id_of(scope: Scope) -> str:
 
 
 class Guard:
-    """ASGI middleware: gives every request an id, and refuses foreign hosts and origins with a 403."""
+    """ASGI middleware: gives every request an id, and refuses foreign hosts and origins with a 403.
+
+    WebSockets are checked likewise, before they are opened: browsers let any page open them, and send no preflight.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = scope["tilde.request_id"] = str(uuid.uuid4())
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 MutableHeaders(scope=message)["X-Request-Id"] = request_id
             await send(message)
 

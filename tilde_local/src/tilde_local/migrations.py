@@ -12,8 +12,10 @@ from tilde_local.schema import (
     PRINCIPAL_TABLES,
     REPOSITORIES_TABLE,
     REVIEWS_TABLE,
+    SANDBOXES_TABLE,
     SCHEMA_VERSION,
     TABLES,
+    TRIGGER_TABLES,
     check_version,
 )
 
@@ -41,6 +43,12 @@ ALTER TABLE history ADD COLUMN source TEXT NOT NULL DEFAULT '';
 ALTER TABLE staged ADD COLUMN source TEXT NOT NULL DEFAULT '';
 """
 
+# Sandboxes appear.
+_FROM_2_TO_3 = SANDBOXES_TABLE
+
+# Triggers appear.
+_FROM_3_TO_4 = TRIGGER_TABLES
+
 
 def prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in an empty database, or change those of an older version.
@@ -54,7 +62,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA legacy_alter_table=ON")
     try:
-        connection.executescript(f"BEGIN IMMEDIATE;{TABLES if version == 0 else _FROM_1_TO_2}")
+        connection.executescript(f"BEGIN IMMEDIATE;{_script(version)}")
         if version == 1:
             _make_members_administrators(connection)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -64,6 +72,11 @@ def prepare(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
         connection.execute("PRAGMA legacy_alter_table=OFF")
         connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _script(version: int) -> str:
+    """What makes the tables of today out of those of `version`."""
+    return TABLES if version == 0 else "".join((_FROM_1_TO_2, _FROM_2_TO_3, _FROM_3_TO_4)[version - 1 :])
 
 
 def _make_members_administrators(db: sqlite3.Connection) -> None:

@@ -129,15 +129,17 @@ def _query_parameter(parameter: Parameter, schemas: _Schemas) -> Json:
     return {**described, "description": parameter.description, "schema": schemas.of(parameter.type)}
 
 
-def _content(schema: Json) -> Json:
-    return {"application/json": {"schema": schema}}
+def _content(schema: Json, media_type: str = "application/json") -> Json:
+    return {media_type: {"schema": schema}}
 
 
 def _success(status: int, answer: Answer, schemas: _Schemas) -> Json:
     response: Json = {"description": HTTPStatus(status).phrase}
     if answer.headers:
         response["headers"] = {name: {"required": True, "schema": {"type": "string"}} for name in answer.headers}
-    return response if answer.type is None else {**response, "content": _content(schemas.of(answer.type))}
+    if answer.type is None:
+        return response
+    return {**response, "content": _content(schemas.of(answer.type), answer.media_type)}
 
 
 def _error(status: int, method: str, schemas: _Schemas) -> Json:

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from tilde_local.errors import ApiError, BodyTooLarge
 
-__all__ = ["MAX_BODY_BYTES", "SegmentRoute", "ThreadedRoute", "raw_path"]
+__all__ = ["MAX_BODY_BYTES", "SegmentRoute", "SegmentSocket", "ThreadedRoute", "raw_path"]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
@@ -29,9 +29,22 @@ class SegmentRoute(Route):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the raw path; the parameters are decoded one by one."""
         match, found = super().matches({**scope, "path": raw_path(scope)})
-        if match is not Match.NONE:
-            found["path_params"] = {name: unquote(value) for name, value in found["path_params"].items()}
-        return match, found
+        return match, _decoded(match, found)
+
+
+class SegmentSocket(WebSocketRoute):
+    """Likewise, for WebSockets."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match the raw path; the parameters are decoded one by one."""
+        match, found = super().matches({**scope, "path": raw_path(scope)})
+        return match, _decoded(match, found)
+
+
+def _decoded(match: Match, found: Scope) -> Scope:
+    if match is not Match.NONE:
+        found["path_params"] = {name: unquote(value) for name, value in found["path_params"].items()}
+    return found
 
 
 class ThreadedRoute(ABC):

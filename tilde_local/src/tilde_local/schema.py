@@ -17,12 +17,14 @@ __all__ = [
     "PRINCIPAL_TABLES",
     "REPOSITORIES_TABLE",
     "REVIEWS_TABLE",
+    "SANDBOXES_TABLE",
     "SCHEMA_VERSION",
     "TABLES",
+    "TRIGGER_TABLES",
     "check_version",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 COMMIT_COLUMNS = "seq, id, parent, committer_type, committer, committer_id, message, metadata, created_at"
 ENTRY_COLUMNS = "blob, size, etag, content_type, metadata, modified, source"
 
@@ -121,6 +123,45 @@ CREATE TABLE reviews (
 );
 """
 
+SANDBOXES_TABLE = f"""
+-- `id` is also that of the sandbox's session. `command` is a JSON array, `env_vars` a JSON object. `runs_as` is whose
+-- rights it has, `created_by` who asked for it.
+CREATE TABLE sandboxes (
+    id TEXT PRIMARY KEY, repository INTEGER NOT NULL REFERENCES repositories (key), image TEXT NOT NULL,
+    command TEXT NOT NULL, mountpoint TEXT NOT NULL, path_prefix TEXT NOT NULL, timeout_seconds INTEGER,
+    mode TEXT NOT NULL, env_vars TEXT NOT NULL, runs_as_type TEXT NOT NULL, runs_as TEXT NOT NULL,
+    trigger_run_id TEXT, isolation TEXT NOT NULL, status TEXT NOT NULL, status_reason TEXT NOT NULL,
+    error_message TEXT NOT NULL, exit_code INTEGER, commit_id TEXT NOT NULL, web_url TEXT NOT NULL, {_CREATED},
+    updated_at TEXT NOT NULL, finished_at TEXT
+) WITHOUT ROWID;
+CREATE INDEX sandboxes_of_repository ON sandboxes (repository, created_at, id);
+CREATE INDEX active_sandboxes ON sandboxes (created_at) WHERE status IN ('starting', 'running');
+"""
+
+TRIGGER_TABLES = f"""
+-- `conditions` and `sandbox_config` are JSON.
+CREATE TABLE sandbox_triggers (
+    id TEXT PRIMARY KEY, repository INTEGER NOT NULL REFERENCES repositories (key), name TEXT NOT NULL,
+    description TEXT NOT NULL, enabled INTEGER NOT NULL, conditions TEXT NOT NULL, sandbox_config TEXT NOT NULL,
+    run_as_type TEXT, run_as_id TEXT, {_CREATED}, updated_at TEXT NOT NULL, UNIQUE (repository, name)
+) WITHOUT ROWID;
+-- Commits that have landed, with the triggers that were enabled then, until it is known whether they match.
+CREATE TABLE trigger_candidates (
+    repository INTEGER NOT NULL, seq INTEGER NOT NULL,
+    trigger_id TEXT NOT NULL REFERENCES sandbox_triggers (id) ON DELETE CASCADE,
+    PRIMARY KEY (repository, seq, trigger_id)
+) WITHOUT ROWID;
+CREATE INDEX candidates_of_trigger ON trigger_candidates (trigger_id);
+-- `matched_paths` is a JSON array. `reason` is for programs, `message` for people.
+CREATE TABLE trigger_runs (
+    id TEXT PRIMARY KEY, trigger_id TEXT NOT NULL REFERENCES sandbox_triggers (id) ON DELETE CASCADE,
+    repository INTEGER NOT NULL, seq INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    message TEXT NOT NULL DEFAULT '', sandbox_id TEXT, matched_paths TEXT NOT NULL, created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL, UNIQUE (trigger_id, seq)
+) WITHOUT ROWID;
+CREATE INDEX pending_runs ON trigger_runs (created_at) WHERE status = 'pending';
+"""
+
 TABLES = f"""
 CREATE TABLE users (
     id TEXT PRIMARY KEY, username TEXT NOT NULL UNIQUE, email TEXT NOT NULL, full_name TEXT NOT NULL,
@@ -183,6 +224,8 @@ CREATE TABLE assemblies (
     PRIMARY KEY (blob, position)
 ) WITHOUT ROWID;
 {PRINCIPAL_TABLES}
+{SANDBOXES_TABLE}
+{TRIGGER_TABLES}
 """
 
 

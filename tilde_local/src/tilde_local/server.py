@@ -9,18 +9,26 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from tilde_local.clock import Clock, utc_now
 from tilde_local.console.cookies import HOME
 from tilde_local.data_directory import DataDirectory, explained
 from tilde_local.database import Database
 from tilde_local.encryption import Encryption
+from tilde_local.errors import StartError
 from tilde_local.imports.worker import Worker
 from tilde_local.policy.generate import generate
+from tilde_local.runner.base import Runner
+from tilde_local.sandboxes.engines import AUTO, RUNNERS, open_engine
+from tilde_local.sandboxes.registry import Registry, RunnerUnavailable
+from tilde_local.sandboxes.settings import Settings
+from tilde_local.sandboxes.supervisor import Supervisor, recover
 from tilde_local.services import Services
 from tilde_local.serving import HOST, Serving, listen
 from tilde_local.signing import Signer
 from tilde_local.store import cleanup, keys, organizations, policies, repositories, users
+from tilde_local.triggers.worker import Worker as TriggerWorker
 
 __all__ = ["Server"]
 
@@ -36,6 +44,9 @@ class Server:
     `data_dir` is created if missing and keeps everything across restarts; without it the data lives in a temporary
     directory until `stop()`. `port` 0 takes a free one. `clock` tells the time, for tests. `policy_generator` makes a
     policy from what somebody asked for, by a model of yours for instance; the default goes by fixed rules.
+
+    `runner` is what sandboxes run in: `auto` is `namespaces` where the machine can, and elsewhere none, so that they
+    are refused; `plain` isolates nothing; an object is used as it is. `sandboxes` are the limits for them.
     """
 
     def __init__(
@@ -45,11 +56,14 @@ class Server:
         *,
         clock: Clock = utc_now,
         policy_generator: Callable[[str], str] = generate,
+        runner: str | Runner = AUTO,
+        sandboxes: Settings | None = None,
     ) -> None:
+        if isinstance(runner, str) and runner not in RUNNERS:
+            raise ValueError(f"runner: one of {', '.join(RUNNERS)}, or a Runner, got {runner!r}")
         self._data_dir = data_dir
         self._port = port
-        self._clock = clock
-        self._policy_generator = policy_generator
+        self._options = _Options(clock, policy_generator, runner, sandboxes or Settings())
         self._running: ExitStack | None = None
         self._services: Services | None = None
         self._endpoint_url = ""
@@ -85,6 +99,15 @@ class Server:
             raise RuntimeError("the server is not running: use `with Server() as server:` or call start()")
         return self._services
 
+    @property
+    def isolation(self) -> str:
+        """What keeps sandboxes away from this machine, for people; why there are none, if so. It may take a moment."""
+        try:
+            runner = self._require_services().sandboxes.engine().runner
+        except RunnerUnavailable as error:
+            return f"none can be run: {error}"
+        return f"{runner.name}: {runner.isolation}"
+
     def create_user(self, username: str) -> str:
         """Add a user; his API key, which is shown only now. Raises Conflict if the name is taken."""
         services = self._require_services()
@@ -113,11 +136,13 @@ class Server:
             raise RuntimeError("the server is running already")
         with ExitStack() as stack:
             listener = stack.enter_context(listen(self._port))
-            opened = stack.enter_context(_Opened(self._data_dir, self._clock, self._policy_generator))
+            opened = stack.enter_context(_Opened(self._data_dir, self._options))
             services, self._api_key = opened.services, opened.api_key
+            self._endpoint_url = services.sandboxes.endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
             stack.enter_context(Worker(services))
-            stack.enter_context(Serving(services, listener))
-            self._endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
+            serving = stack.enter_context(Serving(services, listener))
+            stack.enter_context(Supervisor(services, serving))
+            stack.enter_context(TriggerWorker(services))
             self._services = services
             self._running = stack.pop_all()
         return self
@@ -147,12 +172,35 @@ def _admin_key(services: Services) -> str:
         return keys.create(db, admin.principal, "start", "made when the server started", services.now())[0]
 
 
+class _Options(NamedTuple):
+    """How a server works, beside where."""
+
+    clock: Clock
+    policy_generator: Callable[[str], str]
+    runner: str | Runner
+    sandboxes: Settings
+
+
+def _registry(directory: DataDirectory, options: _Options) -> Registry:
+    registry = Registry(
+        directory.path / "sandboxes" / "logs",
+        options.clock,
+        options.sandboxes,
+        lambda: open_engine(options.runner, directory.path, directory.blobs),
+    )
+    if options.runner != AUTO:
+        # What was asked for is there, or the server does not start.
+        try:
+            registry.engine()
+        except RunnerUnavailable as error:
+            raise StartError(f"cannot run sandboxes: {error}") from error
+    return registry
+
+
 class _Opened:
     """A context in which a data directory, given or temporary, is open, tidied up, and has a fresh API key."""
 
-    def __init__(
-        self, path: str | os.PathLike[str] | None, clock: Clock, policy_generator: Callable[[str], str]
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, options: _Options) -> None:
         self._stack = ExitStack()
         with self._stack as stack:
             if path is None:
@@ -162,11 +210,21 @@ class _Opened:
                 stack.callback(directory.close)
                 database = Database(directory.database)
                 stack.callback(database.close)
-                signer, encryption = Signer(directory.secret(), clock), Encryption(directory.encryption_key())
+                clock, registry = options.clock, _registry(directory, options)
+                stack.callback(registry.close)
                 self.services = Services(
-                    database, directory.blobs, signer, encryption, clock, policy_generator, threading.Event()
+                    database,
+                    directory.blobs,
+                    Signer(directory.secret(), clock),
+                    Encryption(directory.encryption_key()),
+                    clock,
+                    options.policy_generator,
+                    threading.Event(),
+                    threading.Event(),
+                    registry,
                 )
                 cleanup.remove_abandoned(database, directory.blobs, clock())
+                recover(self.services)
                 with database.write() as db:
                     policies.add_missing_built_in(db, self.services.now())
                 self.api_key = _admin_key(self.services)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import threading
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto import events
 
 from tilde_local.app import build_app
 from tilde_local.errors import StartError
 from tilde_local.services import Services
 
-__all__ = ["HOST", "Serving", "listen"]
+__all__ = ["HOST", "PEER_IS_GONE", "Serving", "listen"]
+
+T = TypeVar("T")
 
 HOST = "127.0.0.1"
 _BACKLOG = 2048
 _START_SECONDS = 30
 _GRACE_SECONDS = 3.0
+PEER_IS_GONE = "tilde.peer_is_gone"
 
 
 def listen(port: int) -> socket.socket:
@@ -59,21 +67,53 @@ class _Protocol(H11Protocol):
             self.transport.abort()
 
 
+class _WebSocketProtocol(WSProtocol):
+    """A WebSocket whose endpoint can ask whether the client is still there, also while it takes nothing from him."""
+
+    def handle_connect(self, event: events.Request) -> None:
+        """Hand the question to the endpoint, as an extension."""
+        super().handle_connect(event)
+        self.scope["extensions"] = {**(self.scope["extensions"] or {}), PEER_IS_GONE: self._is_gone}  # type: ignore[dict-item]
+
+    def _is_gone(self) -> bool:
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        if descriptor < 0 or self.transport.is_closing():
+            return True
+        if not hasattr(select, "POLLRDHUP"):
+            return False
+        poll = select.poll()
+        poll.register(descriptor, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    def hang_up(self) -> None:
+        """Drop the client."""
+        self.transport.abort()
+
+
+def _configured(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        lifespan="off",
+        ws=_WebSocketProtocol,
+        # Output is sent as it comes, at the speed of the machine. What the client is not asked is whether he lives:
+        # one that is busy does not answer, and on loopback it is known when he is gone.
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+    )
+
+
 class Serving(uvicorn.Server):
-    """A context in which uvicorn serves in a thread."""
+    """A context in which uvicorn serves in a thread. `app` is what it serves."""
 
     def __init__(self, services: Services, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            build_app(services),
-            http=_Protocol,
-            lifespan="off",
-            ws="none",
-            log_config=None,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-        )
-        super().__init__(config)
+        self.app = build_app(services)
+        super().__init__(_configured(self.app))
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._settled = threading.Event()
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run_here, args=(listener,), name="tilde-local", daemon=True)
@@ -88,8 +128,24 @@ class Serving(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell the starting thread that requests are answered from here on."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._settled.set()
+
+    def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have the serving thread do something, from any other one; what comes of it."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def open(self, listener: socket.socket, app: ASGIApp) -> asyncio.Server:
+        """Serve `app` on another socket too, until what is returned is closed. To be awaited in the serving thread."""
+        config = _configured(app)
+        config.load()
+
+        def protocol() -> _Protocol:
+            return _Protocol(config=config, server_state=self.server_state, app_state={})
+
+        return await asyncio.get_running_loop().create_server(protocol, sock=listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was asked. uvicorn's own time limit is not used: it cancels the tasks, and logs a traceback of
@@ -104,7 +160,7 @@ class Serving(uvicorn.Server):
         while True:
             await asyncio.sleep(_GRACE_SECONDS)
             for connection in list(self.server_state.connections):
-                if isinstance(connection, _Protocol):
+                if isinstance(connection, _Protocol | _WebSocketProtocol):
                     connection.hang_up()
 
     def __enter__(self) -> Serving:

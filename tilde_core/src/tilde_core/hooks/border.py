@@ -8,9 +8,17 @@ from typing import Any
 
 from tilde_core.exceptions import PluginError, TildeError
 from tilde_core.hooks.manager import PluginInfo
-from tilde_core.hooks.offers import Attempt, CredentialProvider, RetryDecision, RetryPolicy
+from tilde_core.hooks.offers import (
+    Attempt,
+    CredentialProvider,
+    RetryDecision,
+    RetryPolicy,
+    WebSocket,
+    WebSocketConnector,
+)
+from tilde_core.http import Request, Response
 
-__all__ = ["CheckedPolicy", "CheckedProvider", "call_plugin"]
+__all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "call_plugin"]
 
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 
@@ -62,3 +70,59 @@ class CheckedPolicy:
                 "with a delay of 0 or more"
             )
         return decision
+
+
+class CheckedConnector:
+    """A connector whose connections can be used."""
+
+    def __init__(self, plugin: PluginInfo, connector: WebSocketConnector) -> None:
+        self._plugin = plugin
+        self._connector = connector
+
+    def connect(self, request: Request) -> WebSocket | Response:
+        """Return the open connection or the answer that refused it. Raises `PluginError` for anything else."""
+        answer = call_plugin(self._plugin, "connect()", self._connector.connect, request)
+        if isinstance(answer, Response):
+            return answer
+        if not isinstance(answer, WebSocket):
+            raise PluginError(
+                f"plugin {self._plugin.label}: connect() answered {type(answer).__name__} instead of a WebSocket or a "
+                "Response"
+            )
+        return _CheckedWebSocket(self._plugin, answer)
+
+    def close(self) -> None:
+        """Close every connection."""
+        call_plugin(self._plugin, "close()", self._connector.close)
+
+
+class _CheckedWebSocket:
+    """A connection that gives bytes."""
+
+    def __init__(self, plugin: PluginInfo, websocket: WebSocket) -> None:
+        self._plugin = plugin
+        self._websocket = websocket
+
+    def send(self, data: bytes) -> None:
+        call_plugin(self._plugin, "send()", self._websocket.send, data)
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        message = call_plugin(self._plugin, "receive()", self._received, timeout)
+        if message is TimeoutError:
+            raise TimeoutError(f"no message within {timeout} seconds")
+        if message is not None and not isinstance(message, bytes):
+            raise PluginError(
+                f"plugin {self._plugin.label}: receive() answered {type(message).__name__} instead of bytes or None"
+            )
+        return message
+
+    def close(self) -> None:
+        call_plugin(self._plugin, "close()", self._websocket.close)
+
+    def _received(self, timeout: float | None) -> object:
+        try:
+            return self._websocket.receive(timeout)
+        except TimeoutError:
+            if timeout is None:
+                raise
+            return TimeoutError  # part of the protocol, not a failure of the plugin

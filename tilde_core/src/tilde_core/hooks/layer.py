@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from tilde_core.exceptions import ConfigurationError, PluginError
-from tilde_core.hooks.border import CheckedPolicy, CheckedProvider, call_plugin
+from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, call_plugin
 from tilde_core.hooks.events import Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
@@ -20,6 +20,8 @@ from tilde_core.hooks.offers import (
     Transport,
     TransportOffer,
     TransportSettings,
+    WebSocketConnector,
+    WebSocketOffer,
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import Request, Response
@@ -80,6 +82,10 @@ class HookLayer:
         if chosen.offer.check is not None:
             call_plugin(chosen.plugin, f"check of {chosen.offer.name!r}", chosen.offer.check, settings)
 
+    def check_websocket(self, name: str) -> None:
+        """Raise `ConfigurationError` if no connector of this name is installed. Opens nothing."""
+        self._choose_websocket(name)
+
     def check_credentials(self, name: str) -> None:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
         self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
@@ -87,6 +93,11 @@ class HookLayer:
     def open_transport(self, name: str | None, settings: TransportSettings) -> Transport:
         """Open the transport of this name, or the one that ranks first. Raises `ConfigurationError`."""
         return _open(self._choose_transport(name), settings, Transport)
+
+    def open_websocket(self, name: str | None, settings: TransportSettings) -> WebSocketConnector:
+        """Open the connector of this name, or the one that ranks first. Raises `ConfigurationError`."""
+        chosen = self._choose_websocket(name)
+        return CheckedConnector(chosen.plugin, _open(chosen, settings, WebSocketConnector))
 
     def open_retry_policy(self, settings: RetrySettings) -> RetryPolicy:
         """Open the retry policy that ranks first. Raises `PluginError`."""
@@ -147,6 +158,9 @@ class HookLayer:
 
     def _choose_transport(self, name: str | None) -> _Offered[TransportOffer]:
         return self._choose("transport", self._offers("tilde_transport", TransportOffer), name, _INSTALL_TRANSPORT)
+
+    def _choose_websocket(self, name: str | None) -> _Offered[WebSocketOffer]:
+        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name)
 
     def _choose(
         self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, advice: str = ""

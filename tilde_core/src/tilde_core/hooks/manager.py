@@ -18,6 +18,7 @@ __all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 _BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
     "default-retry": "tilde_core.plugins.default_retry",
+    "websocket-connector": "tilde_core.plugins.websocket_connector",
 }
 
 _logger = logging.getLogger("tilde")

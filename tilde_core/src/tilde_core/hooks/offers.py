@@ -28,12 +28,17 @@ __all__ = [
     "Transport",
     "TransportOffer",
     "TransportSettings",
+    "WebSocket",
+    "WebSocketConnector",
+    "WebSocketOffer",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSettings:
-    """What a transport is opened with. It reads nothing else: no environment variable, no `.netrc`, no file but these.
+    """What a transport, or a connector of WebSockets, is opened with.
+
+    It reads nothing else: no environment variable, no `.netrc`, no file but these.
 
     `max_connections` bounds the requests that are under way at one time, and `keepalive_expiry` is how many seconds a
     connection that nobody uses is kept. `http_proxy` and `https_proxy` are for the URLs that begin so; which one a URL
@@ -92,6 +97,64 @@ class TransportOffer:
     priority: int
     open: Callable[[TransportSettings], Transport]
     check: Callable[[TransportSettings], None] | None = None
+
+
+@runtime_checkable
+class WebSocket(Protocol):
+    """An open connection that carries messages of bytes of any size. One thread may send while another receives.
+
+    It answers pings, and sends its own while it waits to receive, so that a silent connection survives and a dead one
+    is noticed. Every failure is an `OutcomeUnknownError`.
+    """
+
+    def send(self, data: bytes) -> None:
+        """Send one binary message. Waits as long as the other side takes nothing. Raises `TransportError`."""
+        ...
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        """Return the next message, or `None` once the other side has closed the connection in an orderly way.
+
+        Raises the built-in `TimeoutError` if none came within `timeout` seconds, after which it may be called again,
+        and `TransportError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection at once, and wake up who sends or receives. From any thread; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class WebSocketConnector(Protocol):
+    """Opens WebSockets. Used by many threads at once.
+
+    As with a `Transport`: no retry, no redirect, no raising on a status, no cookie, no authentication of its own, and
+    nothing is read but the settings. No compression, and no `Origin`.
+    """
+
+    def connect(self, request: Request) -> WebSocket | Response:
+        """Send `request`, whose URL begins with `ws://` or `wss://`, with the headers of the handshake added.
+
+        Returns the open connection; if the service refused, its answer, with the body read. `timeout.read` of the
+        request then bounds how long the other side may give no sign of life. Raises `TransportError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close every connection. May be called twice; `connect` afterwards raises `NotSentError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketOffer:
+    """WebSockets that can be had: a name, the rank (highest wins when nothing was chosen), and how to open them.
+
+    `max_connections` of the settings does not count them: each belongs to a command that somebody waits for.
+    """
+
+    name: str
+    priority: int
+    open: Callable[[TransportSettings], WebSocketConnector]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pluggy
 
 from tilde_core.hooks.events import Event
-from tilde_core.hooks.offers import CredentialOffer, RetryOffer, Transport, TransportOffer
+from tilde_core.hooks.offers import CredentialOffer, RetryOffer, Transport, TransportOffer, WebSocketOffer
 from tilde_core.http import Request, Response
 
 __all__ = ["PROJECT", "hookimpl", "hookspec"]
@@ -58,6 +58,17 @@ def tilde_retry_policy() -> RetryOffer:  # type: ignore[empty-body]
         @hookimpl
         def tilde_retry_policy():
             return RetryOffer("patient", 10, PatientPolicy)
+    """
+
+
+@hookspec
+def tilde_websocket() -> WebSocketOffer:  # type: ignore[empty-body]
+    """Offer a connector of WebSockets, over which commands run in sandboxes.
+
+    Example:
+        @hookimpl
+        def tilde_websocket():
+            return WebSocketOffer("through-bastion", 10, open_connector)
     """
 
 

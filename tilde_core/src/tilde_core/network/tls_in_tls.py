@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import ssl
@@ -12,13 +13,16 @@ from typing import Any, TypeVar
 __all__ = ["TlsInTls"]
 
 _RECORD = 16 * 1024
+_AT_ONCE = 256 * 1024
 T = TypeVar("T")
 
 
 class TlsInTls:
     """As much of a socket as HTTP and WebSockets use, over an `ssl.SSLSocket`. Makes the handshake at once.
 
-    As with a socket, files made of it keep it open: it is closed when it and they are.
+    As with a socket, files made of it keep it open: it is closed when it and they are. One thread may read while
+    another writes. If it is made non-blocking, it says as `ssl` does what to wait for (`SSLWantReadError`,
+    `SSLWantWriteError`), and who had to wait writes the same bytes again.
     """
 
     def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, server_hostname: str) -> None:
@@ -26,17 +30,19 @@ class TlsInTls:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._inner = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
-        # One thread may read while another writes. Who waits for the network does not hold the first of these.
+        self._records = bytearray()  # encrypted, and not sent yet
+        self._owed = 0  # bytes that are in there, and whose writer had to wait
+        # Who waits for the network does not hold the first of these.
         self._tls_lock = threading.Lock()
         self._send_lock = threading.Lock()
         self._files = 0
         self._closed = False
-        self._pump(self._inner.do_handshake)
+        self._until_done(self._inner.do_handshake)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return up to `size` bytes; none at the end."""
         try:
-            return self._pump(lambda: self._inner.read(size))
+            return self._until_done(lambda: self._inner.read(size))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):  # the end, as `ssl.SSLSocket` has it, too
             return b""
 
@@ -49,7 +55,11 @@ class TlsInTls:
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send some of `data`; return how many bytes."""
-        return self._pump(lambda: self._inner.write(data))
+        if not self._owed:
+            self._owed = self._step(lambda: self._inner.write(memoryview(data)[:_AT_ONCE]))
+        self._flush()
+        sent, self._owed = self._owed, 0
+        return sent
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all of `data`."""
@@ -75,10 +85,6 @@ class TlsInTls:
         if self._files <= 0:
             self._outer.close()
 
-    def pending(self) -> int:
-        """Return how many bytes can be read without the network."""
-        return self._inner.pending() + self._incoming.pending
-
     def selected_alpn_protocol(self) -> str | None:
         """Return the protocol that both sides agreed on."""
         return self._inner.selected_alpn_protocol()
@@ -87,28 +93,37 @@ class TlsInTls:
         """What has nothing to do with the bytes (time-outs, addresses, options, shutdown) is the outer socket's."""
         return getattr(self._outer, name)
 
-    def _pump(self, step: Callable[[], T]) -> T:
-        """Do a step of the inner TLS, moving records to and fro until it is done."""
+    def _until_done(self, step: Callable[[], T]) -> T:
+        """Take a step of the inner TLS that reads, and fetch what it needs, until it is done."""
         while True:
             try:
-                with self._tls_lock:
-                    result = step()
+                result = self._step(step)
             except ssl.SSLWantReadError:
-                self._flush()
+                self._flush_what_goes()
                 self._fill()
             except ssl.SSLError:
-                self._flush()  # an alert, which tells the other side why
+                self._flush_what_goes()  # an alert, which tells the other side why
                 raise
             else:
-                self._flush()
+                self._flush_what_goes()
                 return result
 
+    def _flush_what_goes(self) -> None:
+        """Send a part of the handshake, or an answer to the other side, now or with what is sent next."""
+        with contextlib.suppress(OSError):  # if the connection is gone, reading will tell
+            self._flush()
+
+    def _step(self, step: Callable[[], T]) -> T:
+        with self._tls_lock:
+            try:
+                return step()
+            finally:
+                self._records += self._outgoing.read()
+
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            with self._send_lock:  # the order in which records are taken is that in which they are sent
-                with self._tls_lock:
-                    records = self._outgoing.read()
-                self._outer.sendall(records)
+        with self._send_lock:  # the order in which records are taken is that in which they are sent
+            while self._records:
+                del self._records[: self._outer.send(bytes(self._records[:_AT_ONCE]))]
 
     def _fill(self) -> None:
         data = self._outer.recv(_RECORD)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,9 +16,16 @@ from tilde_core.resources.changes import changes, named
 from tilde_core.resources.commits import Commit, Commits
 from tilde_core.resources.connectors import RepositoryConnectors
 from tilde_core.resources.imports import Imports
+from tilde_core.resources.sandbox_request import Command, RunAs, checked_command, checked_timeout, sandbox_request
+from tilde_core.resources.sandbox_run import SandboxRun
+from tilde_core.resources.sandbox_start import started
+from tilde_core.resources.sandbox_triggers import SandboxTriggers
+from tilde_core.resources.sandboxes import Sandboxes
 from tilde_core.resources.secrets import Secrets
 from tilde_core.resources.sessions import OpenedSession, Session
+from tilde_core.resources.shell import Shell
 from tilde_core.retry_after import http_date
+from tilde_core.sandbox_io.output import RunResult
 from tilde_core.serialization import decode_json
 
 if TYPE_CHECKING:
@@ -115,6 +123,16 @@ class Repository(RepositoryResource, Entity):
         return Imports(self._client, self._organization, self._repository)
 
     @property
+    def sandboxes(self) -> Sandboxes:
+        """The sandboxes of this repository: programs that run on its files."""
+        return Sandboxes(self._client, self._organization, self._repository)
+
+    @property
+    def sandbox_triggers(self) -> SandboxTriggers:
+        """What creates sandboxes when commits change certain files."""
+        return SandboxTriggers(self._client, self._organization, self._repository)
+
+    @property
     def secrets(self) -> Secrets:
         """The secrets that sandboxes of this repository get as environment variables."""
         return Secrets(self._client, self._path("secrets"))
@@ -135,6 +153,100 @@ class Repository(RepositoryResource, Entity):
     def attach(self, session_id: str) -> Session:
         """Return a handle for a session that is already open, without a request."""
         return Session(self._client, self._organization, self._repository, session_id)
+
+    def execute(
+        self,
+        command: Command,
+        *,
+        image: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        check: bool = True,
+        mountpoint: str | None = None,
+        path_prefix: str | None = None,
+        run_as: RunAs | None = None,
+    ) -> RunResult:
+        """Run a command on the files of this repository, wait until it has ended, and commit what it has changed.
+
+        What it changed is committed if its exit code is 0, and dropped else. Its output is in `stdout`, both streams
+        in one. Where a review is needed first, warn with the URL (`UserWarning`): `result.status` tells of it too.
+
+        Args:
+            command: a str for the shell, or a list with the program and its arguments.
+            image: what it runs in; the client's `default_sandbox_image` if left out.
+            env: environment variables. Those of the agent's secrets and of the repository's come after them.
+            timeout: in seconds, which the service counts in whole ones; `None` for as long as the service lets it run.
+            check: whether another exit code than 0 is an error.
+            mountpoint: where the files are, an absolute path; `/sandbox` if left out.
+            path_prefix: mount only what begins so.
+            run_as: the agent or role to run it as, `{"type": "agent", "id": "…"}` or the entity itself.
+
+        Whatever else is raised while it runs, Ctrl-C too, cancels the sandbox.
+
+        Raises:
+            CommandError: the exit code is not 0; `error.result` has the whole result.
+            SandboxError: the sandbox failed or was cancelled, and nothing is committed, whatever `check` says.
+            CommandTimeoutError: it took longer than `timeout`; this is a `SandboxError` and a `TimeoutError`.
+            OutcomeUnknownError: the answer to its creation was lost. It may run: `sandboxes.list()` tells.
+            GoneError, TransportError: it has ended, as the message tells, but its output could not be fetched.
+            ValueError, TypeError: an argument cannot be used; nothing was sent.
+        """
+        request = sandbox_request(
+            self._client.config,
+            image=image,
+            command=checked_command(command),
+            env=env,
+            mountpoint=mountpoint,
+            path_prefix=path_prefix,
+            timeout_seconds=checked_timeout(timeout),
+            run_as=run_as,
+            mode=None,
+        )
+        result = SandboxRun(self.sandboxes, request, command, timeout).result(check=check)
+        if result.status is not None and result.status.is_awaiting_approval:
+            url = result.status.web_url
+            warnings.warn(f"Approval required - review and approve at: {url}", UserWarning, stacklevel=2)
+        return result
+
+    def shell(
+        self,
+        *,
+        image: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        mountpoint: str | None = None,
+        path_prefix: str | None = None,
+        run_as: RunAs | None = None,
+    ) -> Shell:
+        """Return a sandbox for several commands: `with repo.shell() as sh: sh.run("ls")`.
+
+        It is started at the beginning of the block. At its end, what the commands changed is committed; after an
+        exception it is dropped. Where a review is needed first, warn with the URL (`UserWarning`). Nothing is sent
+        before the block begins.
+
+        Args:
+            image: what it runs in; the client's `default_sandbox_image` if left out.
+            env: environment variables. Those of the agent's secrets and of the repository's come after them.
+            timeout: in seconds, for all of it; `None` for as long as the service lets it run.
+            mountpoint: where the files are, an absolute path; `/sandbox` if left out.
+            path_prefix: mount only what begins so.
+            run_as: the agent or role to run it as, `{"type": "agent", "id": "…"}` or the entity itself.
+
+        The block raises `SandboxError` if the sandbox cannot be started, or its changes cannot be committed, and what
+        `sandboxes.create` raises.
+        """
+        request = sandbox_request(
+            self._client.config,
+            image=image,
+            command=None,
+            env=env,
+            mountpoint=mountpoint,
+            path_prefix=path_prefix,
+            timeout_seconds=checked_timeout(timeout),
+            run_as=run_as,
+            mode="service",
+        )
+        return Shell(lambda: started(self.sandboxes, request, operation="repositories.shell"))
 
     def update(self, *, description: str | None = None, retention_days: int | None = None) -> Repository:
         """Change what is named and leave the rest; return this repository with its new values.

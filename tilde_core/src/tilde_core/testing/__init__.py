@@ -9,14 +9,18 @@ from tilde_core.testing.exchange import Behavior, Exchange, RecordedRequest
 from tilde_core.testing.fake import FakeTransport
 from tilde_core.testing.loopback import LoopbackServer
 from tilde_core.testing.proxies import ProxyServer, SocksServer
+from tilde_core.testing.websockets import Frame, ServerWebSocket, websocket
 
 __all__ = [
     "Behavior",
     "Exchange",
     "FakeTransport",
+    "Frame",
     "LoopbackServer",
     "ProxyServer",
     "RecordedRequest",
+    "ServerWebSocket",
     "SocksServer",
     "behaviors",
+    "websocket",
 ]

@@ -64,14 +64,18 @@ class Exchange:
 
     def read_body(self) -> bytes:
         """Read as many bytes as `Content-Length` announces, or until the client hangs up; record and return them."""
-        missing = int((self.request.header("content-length") or ["0"])[0]) - len(self.request.body)
-        pieces = []
-        while missing > 0 and (self.buffered or self._receive()):
-            pieces.append(self.buffered[:missing])
-            self.buffered = self.buffered[missing:]
-            missing -= len(pieces[-1])
-        self.request.body += b"".join(pieces)
+        announced = int((self.request.header("content-length") or ["0"])[0])
+        self.request.body += self.read(announced - len(self.request.body))
         return self.request.body
+
+    def read(self, size: int) -> bytes:
+        """Read exactly `size` bytes; fewer if the client hangs up."""
+        pieces = []
+        while size > 0 and (self.buffered or self._receive()):
+            pieces.append(self.buffered[:size])
+            self.buffered = self.buffered[size:]
+            size -= len(pieces[-1])
+        return b"".join(pieces)
 
     def read_to_end(self) -> None:
         """Read and forget whatever comes until the client hangs up."""

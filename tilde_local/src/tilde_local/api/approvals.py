@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from urllib.parse import quote
 
 import msgspec
 from starlette.responses import Response
@@ -23,7 +22,6 @@ __all__ = [
     "check",
     "commit_text",
     "list_changes",
-    "review_path",
 ]
 
 
@@ -55,20 +53,14 @@ class ApprovalRequired(msgspec.Struct):
         organization, repository, session_id = (
             call.params[name] for name in ("organization", "repository", "session_id")
         )
-        path = review_path(organization, repository, session_id)
+        path = reviews.path_of(organization, repository, session_id)
         return cls(
             True,
             session_id,
             "agents' commits to this repository wait for approval: somebody who may approve has to look at web_url",
             f"{call.origin}/api/v1{path}",
-            f"{call.origin}/console{path}",
+            f"{call.web_origin}/console{path}",
         )
-
-
-def review_path(organization: str, repository: str, session_id: str) -> str:
-    """Where a session is reviewed, below the API and below the console."""
-    organization, repository, session_id = (quote(part, safe="") for part in (organization, repository, session_id))
-    return f"/organizations/{organization}/repositories/{repository}/sessions/{session_id}/approve"
 
 
 def commit_text(call: Call) -> CommitSession:
@@ -101,7 +93,7 @@ def list_changes(call: Call) -> Response:
 def approve(call: Call) -> Response:
     """POST …/approve: commit what was submitted, in the name of who submitted it."""
     body = commit_text(call)
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         repository = call.repository(db, "ApproveSession")
         review = reviews.find(db, repository, call.params["session_id"])
         commit_id = reviews.approve(

@@ -9,15 +9,17 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from tilde_local.errors import BadRequest
+from tilde_local.sandboxes.gateway import OUTER_ORIGIN
 from tilde_local.services import Services
 from tilde_local.store import organizations, repositories
 from tilde_local.store.permissions import Caller
 from tilde_local.store.records import Organization, Principal, Repository
 
-__all__ = ["MAX_AMOUNT", "Call", "Query", "json_response", "no_content", "page_of"]
+__all__ = ["MAX_AMOUNT", "Call", "Query", "json_response", "no_content", "origins", "page_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,7 +80,7 @@ class Query:
 
 
 class Call(NamedTuple):
-    """What an endpoint gets. `origin` is the server's own address as the client wrote it.
+    """What an endpoint gets. `origin` is the server's own address as the client wrote it, `web_origin` that for people.
 
     Nothing of an organization can be reached without naming the action that it is for.
     """
@@ -89,6 +91,7 @@ class Call(NamedTuple):
     query: Query
     body: bytes
     origin: str
+    web_origin: str
 
     def json(self, shape: type[T]) -> T:
         """The body as `shape`. Raises BadRequest that names the field which is wrong."""
@@ -162,13 +165,21 @@ def _with_key(field: str, body: bytes) -> str:
     return field
 
 
-def _map_at(body: bytes, name: str) -> dict[str, Any]:
+def _map_at(body: bytes, place: str) -> dict[str, Any]:
     """The map in a field; empty if the body is no JSON further on, or has another value for the same name there."""
     try:
-        found = msgspec.json.decode(body)[name]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(body)
+        for name in place.split("."):
+            found = found[name]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def origins(connection: HTTPConnection) -> tuple[str, str]:
+    """The server's address as the client wrote it, and as people can open it: in a sandbox that is another one."""
+    origin = f"http://{connection.headers['host']}"
+    return origin, connection.scope.get(OUTER_ORIGIN, origin)
 
 
 def json_response(value: Any, status: int = 200) -> Response:

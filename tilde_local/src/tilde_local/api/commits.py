@@ -85,7 +85,7 @@ def get(call: Call) -> Response:
 def revert(call: Call) -> Response:
     """POST /commits/{commit_id}/revert"""
     body = call.json(RevertCommit) if call.body else RevertCommit()
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         repository = call.repository(db, "RevertCommit")
         reviews.refuse_unreviewed(repository, call.caller)
         target = commits.require(db, repository, call.params["commit_id"], call.services.clock())

@@ -89,10 +89,14 @@ SESSION = Parameter("session_id", "the session to work in", Uuid, required=True)
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: its JSON type, or None if it has no body; the names of headers that matter."""
+    """A successful answer: its type, or None if it has no body; the names of headers that matter.
+
+    The type is that of JSON, unless the answer has another `media_type`.
+    """
 
     type: Any = None
     headers: tuple[str, ...] = ()
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True)

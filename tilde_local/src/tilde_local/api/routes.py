@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,25 +26,30 @@ from tilde_local.api import (
     policies,
     repositories,
     roles,
+    sandbox_logs,
+    sandbox_sockets,
+    sandbox_triggers,
+    sandboxes,
     secrets,
     sessions,
     uploads,
 )
-from tilde_local.api.call import Call, Query
+from tilde_local.api.authentication import authenticate
+from tilde_local.api.call import Call, Query, origins
 from tilde_local.api.description import describe
 from tilde_local.api.endpoint import Endpoint
-from tilde_local.errors import ApiError, MethodNotAllowed, NotFound, Unauthorized, error_response
+from tilde_local.api.sockets import Socket
+from tilde_local.errors import ApiError, MethodNotAllowed, NotFound, error_response
 from tilde_local.guard import request_id_of
 from tilde_local.routing import ThreadedRoute, raw_path
 from tilde_local.services import Services
-from tilde_local.store.keys import find_caller, note_use
-from tilde_local.store.records import Principal
 
-__all__ = ["API_ROOT", "ROUTES", "ApiRoute"]
+__all__ = ["API_ROOT", "ROUTES", "SOCKETS", "ApiRoute"]
 
 API_ROOT = "/api/v1"
 
 _REPOSITORY = "/organizations/{organization}/repositories/{repository}"
+_SANDBOX = f"{_REPOSITORY}/sandboxes/{{sandbox_id}}"
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/openapi.json": {"GET": describe(lambda: ROUTES)},
@@ -128,6 +134,14 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     f"{_REPOSITORY}/connectors/{{connector_id}}": {"DELETE": connectors.detach},
     f"{_REPOSITORY}/import": {"POST": imports.start},
     f"{_REPOSITORY}/import/{{job_id}}": {"GET": imports.get},
+    f"{_REPOSITORY}/sandbox-triggers": {"GET": sandbox_triggers.list_all, "POST": sandbox_triggers.create},
+    f"{_REPOSITORY}/sandbox-triggers/{{trigger_id}}": {
+        "GET": sandbox_triggers.get,
+        "PUT": sandbox_triggers.update,
+        "PATCH": sandbox_triggers.toggle,
+        "DELETE": sandbox_triggers.delete,
+    },
+    f"{_REPOSITORY}/sandbox-triggers/{{trigger_id}}/runs": {"GET": sandbox_triggers.list_runs},
     f"{_REPOSITORY}/secrets": {"GET": secrets.list_all},
     f"{_REPOSITORY}/secrets/{{secret_key}}": {"GET": secrets.get, "PUT": secrets.put, "DELETE": secrets.delete},
     f"{_REPOSITORY}/sessions": {"POST": sessions.create},
@@ -155,6 +169,19 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     f"{_REPOSITORY}/object/multipart/complete": {"POST": uploads.complete_multipart},
     f"{_REPOSITORY}/objects": {"GET": objects.list_all},
     f"{_REPOSITORY}/objects/delete": {"POST": objects.delete_many},
+    f"{_REPOSITORY}/sandboxes": {"GET": sandboxes.list_all, "POST": sandboxes.create},
+    _SANDBOX: {"GET": sandboxes.get, "DELETE": sandboxes.cancel},
+    f"{_SANDBOX}/status": {"GET": sandboxes.status},
+    f"{_SANDBOX}/finish": {"POST": sandboxes.finish},
+    f"{_SANDBOX}/logs/stdout": {"GET": sandbox_logs.output},
+    f"{_SANDBOX}/logs/network": {"GET": sandbox_logs.network},
+    f"{_SANDBOX}/exec": {"GET": sandbox_sockets.execute.over_http},
+    f"{_SANDBOX}/terminal": {"GET": sandbox_sockets.terminal.over_http},
+}
+
+SOCKETS: Mapping[str, Socket[Any]] = {
+    f"{_SANDBOX}/exec": sandbox_sockets.execute,
+    f"{_SANDBOX}/terminal": sandbox_sockets.terminal,
 }
 
 
@@ -172,11 +199,10 @@ class ApiRoute(ThreadedRoute):
     def answer(self, request: Request, body: bytes) -> Response:
         """Authenticate, and ask the endpoint."""
         # Before anything else: what exists here is not for strangers to find out.
-        caller = _authenticate(self._services, request)
+        caller = authenticate(self._services, request.headers)
         endpoint = self._endpoint(request)
         query = Query(request.scope["query_string"], endpoint.parameters)
-        origin = f"http://{request.headers['host']}"
-        return endpoint(Call(self._services, caller, request.path_params, query, body, origin))
+        return endpoint(Call(self._services, caller, request.path_params, query, body, *origins(request)))
 
     def _endpoint(self, request: Request) -> Endpoint:
         if not self._methods:
@@ -188,20 +214,3 @@ class ApiRoute(ThreadedRoute):
                 headers={"Allow": allowed},
             )
         return self._methods[request.method]
-
-
-def _authenticate(services: Services, request: Request) -> Principal:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("an API key is required: Authorization: Bearer tuk-…")
-    now = services.clock()
-    with services.database.read() as db:
-        found = find_caller(db, token.strip(), now)
-    if found is None:
-        raise Unauthorized(
-            "this API key was not issued by this server, or was revoked: use the TILDE_API_KEY that it printed"
-        )
-    if not found.is_noted:
-        with services.database.write() as db:
-            note_use(db, found.key_id, now)
-    return found.owner

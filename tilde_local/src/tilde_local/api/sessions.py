@@ -41,7 +41,7 @@ def create(call: Call) -> Response:
 def commit(call: Call) -> Response:
     """POST /sessions/{session_id}: durable when it answers; 202 if it waits for approval now."""
     body, now = commit_text(call), call.services.now()
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         repository = call.repository(db, "CommitSession")
         session = sessions.find(db, repository, call.params["session_id"])
         if session.state == "pending" or reviews.is_required(repository, call.caller):

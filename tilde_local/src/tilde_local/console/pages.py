@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from starlette.responses import Response
 
-from tilde_local.api.approvals import review_path
 from tilde_local.api.call import Call
 from tilde_local.console.contents import Change, changes_of
-from tilde_local.console.cookies import HOME
+from tilde_local.console.places import may, names, repository_path
 from tilde_local.console.rendering import redirect
 from tilde_local.console.visits import Visit
 from tilde_local.errors import BadRequest, Conflict, NotFound
@@ -47,14 +46,10 @@ def home(visit: Visit) -> Response:
 
 def _listed(db: sqlite3.Connection, organization: Organization, caller: Caller) -> list[Summary]:
     return [
-        Summary(each, len(reviews.list_pending(db, each)) if _may(caller, "ApproveSession", each) else 0)
+        Summary(each, len(reviews.list_pending(db, each)) if may(caller, "ApproveSession", each) else 0)
         for each in repositories.list_in(db, organization)
-        if _may(caller, "ListRepositories", each)
+        if may(caller, "ListRepositories", each)
     ]
-
-
-def _may(caller: Caller, action: str, found: Repository) -> bool:
-    return caller.permissions.allows(action, {"repository": found.name})
 
 
 def none(visit: Visit) -> Response:
@@ -69,30 +64,19 @@ def repository(visit: Visit) -> Response:
         found = call.repository(db, "GetRepository")
         caller = call.permissions(db, call.own_organization(db))
         newest = found.head if after is None else commits.find(db, found, after).seq - 1
-        may_log, may_approve = _may(caller, "LogCommits", found), _may(caller, "ApproveSession", found)
+        may_log, may_approve = may(caller, "LogCommits", found), may(caller, "ApproveSession", found)
         timeline = commits.log(db, found, newest, "", None, _COMMITS + 1) if may_log else []
         pending = reviews.list_pending(db, found) if may_approve else []
     return visit.render(
         "repository",
-        **_names(call),
+        **names(call),
         repository=found,
         may_log=may_log,
-        may_change=_may(caller, "UpdateRepository", found),
+        may_change=may(caller, "UpdateRepository", found),
         commits=timeline[:_COMMITS],
         has_more=len(timeline) > _COMMITS,
         pending=pending,
     )
-
-
-def _names(call: Call) -> dict[str, Any]:
-    """What the links of a page below a repository are made of."""
-    return {"organization": call.params["organization"], "name": call.params["repository"]}
-
-
-def _path(call: Call) -> str:
-    """The page of the repository in the path."""
-    path = review_path(call.params["organization"], call.params["repository"], "")
-    return HOME + path.removesuffix("/sessions//approve")
 
 
 def set_approval(visit: Visit) -> Response:
@@ -101,7 +85,7 @@ def set_approval(visit: Visit) -> Response:
     with call.services.database.write() as db:
         found = call.repository(db, "UpdateRepository")
         repositories.require_approval(db, found, visit.form.get("requires_approval") == "on")
-    return redirect(f"{_path(call)}?done=saved")
+    return redirect(f"{repository_path(call)}?done=saved")
 
 
 def commit(visit: Visit) -> Response:
@@ -115,7 +99,7 @@ def commit(visit: Visit) -> Response:
         changes, next_path = _changes(call, db, found, diffs.compare_commits(db, found, shown.seq - 1, shown.seq))
     return visit.render(
         "commit",
-        **_names(call),
+        **names(call),
         commit=shown,
         metadata=msgspec.json.decode(shown.metadata or "{}"),
         changes=changes,
@@ -141,7 +125,7 @@ def review(visit: Visit, error: str = "", message: str | None = None, status: in
     return visit.render(
         "review",
         status,
-        **_names(call),
+        **names(call),
         review=waiting,
         message=waiting.message if message is None else message,
         changes=changes,
@@ -172,13 +156,13 @@ def _waiting(call: Call, db: sqlite3.Connection) -> tuple[Repository, Review]:
 
 def _approve(call: Call, message: str) -> str:
     """Approve it; the page of the commit."""
-    with call.services.database.write() as db:
+    with call.services.landing() as db:
         commit_id = reviews.approve(db, *_waiting(call, db), call.caller, message, {}, call.services.now())
-    return f"{_path(call)}/commits/{commit_id}?done=approved"
+    return f"{repository_path(call)}/commits/{commit_id}?done=approved"
 
 
 def _roll_back(call: Call) -> str:
     """Roll it back; the page of the repository."""
     with call.services.database.write() as db:
         reviews.roll_back(db, _waiting(call, db)[1], call.caller, call.services.now())
-    return f"{_path(call)}?done=rolled-back"
+    return f"{repository_path(call)}?done=rolled-back"

@@ -11,21 +11,27 @@ from starlette.responses import Response
 
 from tilde_local.clock import parse_stamp
 
-__all__ = ["redirect", "render", "stylesheet"]
+__all__ = ["ALONE", "FRAMED", "FRAMING", "page_headers", "redirect", "render", "stylesheet", "text_of", "visible"]
 
-# No script, nothing from elsewhere, in no frame. The referrer stays: without it browsers send `Origin: null`, which the
-# guard refuses.
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+# No script, nothing from elsewhere. The referrer stays: without it browsers send `Origin: null`, which the guard
+# refuses.
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+# In no frame; in a frame of the console itself; with such a frame in it.
+ALONE, FRAMED = f"{_POLICY}frame-ancestors 'none'", f"{_POLICY}frame-ancestors 'self'"
+FRAMING = f"{ALONE}; frame-src 'self'"
 
 
-def _visible(text: str) -> str:
+def page_headers(policy: str = ALONE) -> dict[str, str]:
+    """The headers of a page. `policy` is what it may load, and where it may be shown."""
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+
+
+def visible(text: str) -> str:
     """`text` without characters that a reader does not see, or that change the order of others: they are spelled out.
 
     What is approved must be what was read.
@@ -54,22 +60,26 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(first_line=_first_line, other_lines=_other_lines, visible=_visible, moment=_moment)
+    environment.filters.update(first_line=_first_line, other_lines=_other_lines, visible=visible, moment=_moment)
     return environment
 
 
-def render(template: str, status: int = 200, **values: Any) -> Response:
+def text_of(template: str, **values: Any) -> str:
+    """A template, filled in."""
+    return _environment().get_template(f"{template}.html").render(values)
+
+
+def render(template: str, status: int = 200, policy: str = ALONE, **values: Any) -> Response:
     """A page."""
-    text = _environment().get_template(f"{template}.html").render(values)
-    return Response(text, status, _HEADERS, media_type="text/html")
+    return Response(text_of(template, **values), status, page_headers(policy), media_type="text/html")
 
 
 def redirect(path: str) -> Response:
     """Go on at another page of the console, with GET."""
-    return Response(status_code=303, headers={**_HEADERS, "Location": path})
+    return Response(status_code=303, headers={**page_headers(), "Location": path})
 
 
 def stylesheet() -> Response:
     """What all pages look like."""
     text = resources.files("tilde_local.console").joinpath("style.css").read_text("utf-8")
-    return Response(text, headers={**_HEADERS, "Cache-Control": "max-age=300"}, media_type="text/css")
+    return Response(text, headers={**page_headers(), "Cache-Control": "max-age=300"}, media_type="text/css")

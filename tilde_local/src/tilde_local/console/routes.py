@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from tilde_local.console import login, pages
+from tilde_local.console import login, outputs, pages, sandboxes, triggers
 from tilde_local.console.cookies import HOME
 from tilde_local.console.rendering import redirect, render, stylesheet
 from tilde_local.console.visits import LOGIN, Handler, visited
@@ -28,6 +28,12 @@ CONSOLE: Mapping[str, Mapping[str, Handler]] = {
     _REPOSITORY: {"GET": visited(pages.repository), "POST": visited(pages.set_approval)},
     f"{_REPOSITORY}/commits/{{commit_id}}": {"GET": visited(pages.commit)},
     f"{_REPOSITORY}/sessions/{{session_id}}/approve": {"GET": visited(pages.review), "POST": visited(pages.decide)},
+    f"{_REPOSITORY}/sandboxes": {"GET": visited(sandboxes.list_all)},
+    f"{_REPOSITORY}/sandboxes/{{sandbox_id}}": {"GET": visited(sandboxes.show), "POST": visited(sandboxes.cancel)},
+    f"{_REPOSITORY}/sandboxes/{{sandbox_id}}/log": {"GET": visited(outputs.frame)},
+    f"{_REPOSITORY}/sandboxes/{{sandbox_id}}/output": {"GET": visited(outputs.download)},
+    f"{_REPOSITORY}/sandbox-triggers": {"GET": visited(triggers.list_all)},
+    f"{_REPOSITORY}/sandbox-triggers/{{trigger_id}}": {"GET": visited(triggers.show)},
     f"{HOME}/{{rest:path}}": {"GET": visited(pages.none)},
     "/": {"GET": lambda services, request, body: redirect(HOME)},
 }

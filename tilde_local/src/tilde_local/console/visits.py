@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tilde_local.api.call import Call, Query
 from tilde_local.console.cookies import visitor_of
-from tilde_local.console.rendering import redirect, render
+from tilde_local.console.rendering import ALONE, redirect, render
 from tilde_local.errors import BadRequest, Forbidden
 from tilde_local.services import Services
 
@@ -20,7 +20,12 @@ __all__ = ["LOGIN", "Handler", "Page", "Visit", "form_of", "origin_of", "visited
 
 LOGIN = "/console/login"
 # What the page says on which a form has led.
-_NOTICES = {"approved": "Approved and committed.", "rolled-back": "Rolled back.", "saved": "Saved."}
+_NOTICES = {
+    "approved": "Approved and committed.",
+    "cancelled": "It has been told to end.",
+    "rolled-back": "Rolled back.",
+    "saved": "Saved.",
+}
 Handler = Callable[[Services, Request, bytes], Response]
 
 
@@ -31,10 +36,11 @@ class Visit(NamedTuple):
     form: Mapping[str, str]
     form_token: str
 
-    def render(self, template: str, status: int = 200, **values: object) -> Response:
+    def render(self, template: str, status: int = 200, policy: str = ALONE, **values: object) -> Response:
         """A page for this visitor."""
+        own = {"user": self.call.caller.name, "form_token": self.form_token}
         notice = _NOTICES.get(self.call.query.text("done"), "")
-        return render(template, status, user=self.call.caller.name, form_token=self.form_token, notice=notice, **values)
+        return render(template, status, policy, **own, notice=notice, **values)
 
 
 Page = Callable[[Visit], Response]
@@ -66,7 +72,7 @@ def visited(page: Page) -> Handler:
         if request.method == "POST":
             _check(form, token)
         query = Query(request.scope["query_string"], frozenset({"after", "done"}))
-        return page(Visit(Call(services, visitor.user, request.path_params, query, body, origin), form, token))
+        return page(Visit(Call(services, visitor.user, request.path_params, query, body, origin, origin), form, token))
 
     return answer
 

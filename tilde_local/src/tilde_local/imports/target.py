@@ -72,7 +72,7 @@ class Target:
         if self._is_empty:
             raise BadRequest(f"there is nothing to import: {where} has no objects")
         job, now = self.job, self.services.now()
-        with self.services.database.write() as db:
+        with self.services.landing() as db:
             repository = repositories.find_by_key(db, job.repository)
             name = principals.name_of(db, job.created_by_type, job.created_by)
             if not name:

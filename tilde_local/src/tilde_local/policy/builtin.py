@@ -12,12 +12,14 @@ __all__ = ["BUILT_IN", "BuiltIn"]
 
 _READS = (
     *("ListRepositories", "GetRepository", "LogCommits", "DiffCommits", "ListObjects", "GetObject"),
-    *("ListRepositoryConnectors", "GetImport", "ListSecrets"),
+    *("ListRepositoryConnectors", "GetImport", "ListSecrets", "ListSandboxes", "GetSandbox"),
+    *("ListSandboxTriggers", "GetSandboxTrigger", "ListSandboxTriggerRuns"),
 )
 _DEVELOPMENT = (
     *("CreateRepository", "UpdateRepository", "CreateSession", "CommitSession", "RollbackSession", "RevertCommit"),
     *("PutObject", "DeleteObject", "ListConnectors", "GetConnector", "AttachConnector", "DetachConnector"),
-    *("StartImport", "PutSecret"),
+    *("StartImport", "PutSecret", "CreateSandbox", "GetSandboxLogs", "ExecSandbox", "FinishSandbox", "CancelSandbox"),
+    *("CreateSandboxTrigger", "UpdateSandboxTrigger", "DeleteSandboxTrigger"),
 )
 _REVIEW = ("ApproveSession", "RollbackSession")
 

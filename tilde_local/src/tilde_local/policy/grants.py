@@ -37,6 +37,10 @@ class Grants:
         # By far the most common grant has no conditions.
         return () in several or any(_meets(conditions, arguments) for conditions in several)
 
+    def conditions(self, action: str) -> list[tuple[tuple[str, str], ...]]:
+        """What `action` is allowed for, in some order that depends on nothing else."""
+        return sorted(self._conditions.get(action, {}))
+
     def grants_any(self, action: str) -> bool:
         """Whether `action` is allowed for some values. Raises KeyError if it is not in the catalogue."""
         return ACTIONS[action].name in self._conditions
@@ -52,6 +56,10 @@ class Permissions:
         """Whether every one of the grants allows `action` with these values. Raises as Grants.allows does."""
         _check(action, arguments)
         return bool(self._grants) and all(grants.allows(action, arguments) for grants in self._grants)
+
+    def conditions(self, actions: Iterable[str]) -> str:
+        """What decides about `actions`, as text: where it is the same, so is what is allowed."""
+        return repr([[grants.conditions(action) for action in actions] for grants in self._grants])
 
     def grants_any(self, action: str) -> bool:
         """Whether every one of the grants allows `action` for some values, if not for the same ones."""

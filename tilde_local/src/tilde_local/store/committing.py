@@ -10,7 +10,7 @@ import msgspec
 
 from tilde_local.errors import BadRequest, Conflict
 from tilde_local.schema import COMMIT_COLUMNS, ENTRY_COLUMNS
-from tilde_local.store import entries, sessions
+from tilde_local.store import entries, sessions, trigger_runs
 from tilde_local.store.records import Commit, Principal, Repository, Session, View
 
 __all__ = ["check", "commit", "revert"]
@@ -109,6 +109,7 @@ def _record(
         (repository.key, *record),
     )
     _apply(db, repository, session, seq)
+    trigger_runs.note_commit(db, repository, session, seq)
     sessions.close(db, session, commit_id)
     return commit_id
 

@@ -14,7 +14,7 @@ from tilde_local.store.listing import common_prefix, start_of
 from tilde_local.store.paths import Bound, after_key, prefix_end
 from tilde_local.store.records import Entry, Repository, Session, View
 
-__all__ = ["Comparison", "Difference", "compare_commits", "compare_session", "diff_page"]
+__all__ = ["Comparison", "Difference", "compare_commits", "compare_session", "diff_page", "find_difference"]
 
 # The changed paths of up to so many commits are merged as they are read, at the price of a cursor a commit, opened
 # again behind every common prefix. Those of more are found by walking the changes of all commits along the paths, which
@@ -75,6 +75,11 @@ def diff_page(sides: Comparison, prefix: str, after: str, limit: int, delimiter:
     while isinstance(low, str) and len(results) < limit:
         low = _extend(results, sides, prefix, low, high, limit, delimiter)
     return results
+
+
+def find_difference(sides: Comparison, path: str) -> Difference | None:
+    """How one path differs, or None."""
+    return _difference(path, sides.left([path]).get(path), sides.right([path]).get(path))
 
 
 def _extend(

@@ -10,7 +10,7 @@ from tilde_local.errors import BadRequest, Conflict, NotFound
 from tilde_local.store import attachments, members, policies
 from tilde_local.store.records import Organization, Principal
 
-__all__ = ["availability", "create", "delete", "find", "find_any", "list_of"]
+__all__ = ["availability", "create", "delete", "find", "find_any", "find_by_id", "list_of"]
 
 _COLUMNS = "organizations.id, name, display_name, organizations.created_at"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -66,6 +66,15 @@ def find(db: sqlite3.Connection, name: str, caller: Principal) -> Organization:
     if row is None:
         raise NotFound(f"no organization {name!r}, or you are not a member of it")
     return Organization(*row)
+
+
+def find_by_id(db: sqlite3.Connection, organization_id: str, caller: Principal) -> Organization | None:
+    """The organization; None if it was deleted, or `caller` is not of it."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM organizations WHERE organizations.id = :id AND deleted_at IS NULL AND {_BELONGS}",
+        {"id": organization_id, **_belonging(caller)},
+    ).fetchone()
+    return row and Organization(*row)
 
 
 def find_any(db: sqlite3.Connection, name: str) -> Organization:

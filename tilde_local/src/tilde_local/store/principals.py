@@ -7,7 +7,7 @@ import sqlite3
 from tilde_local.errors import NotFound
 from tilde_local.store.records import Organization, Principal
 
-__all__ = ["created_at", "find", "find_by_id", "name_of"]
+__all__ = ["created_at", "find", "find_any", "find_by_id", "name_of"]
 
 # `groups` are no principals that could call, but policies are attached to them and they are members of others.
 _NAMES = {
@@ -15,6 +15,11 @@ _NAMES = {
     "role": "SELECT name FROM roles WHERE id = ?",
     "agent": "SELECT name FROM agents WHERE id = ?",
     "group": "SELECT name FROM groups WHERE id = ?",
+}
+_ANYWHERE = {
+    "user": "SELECT id, username, NULL FROM users WHERE id = ?",
+    "role": "SELECT id, name, organization_id FROM roles WHERE id = ?",
+    "agent": "SELECT id, name, organization_id FROM agents WHERE id = ?",
 }
 _IN_ORGANIZATION = {
     "user": "SELECT users.id, username FROM users JOIN members ON user_id = users.id WHERE users.id = ?"
@@ -35,6 +40,12 @@ def created_at(db: sqlite3.Connection, caller: Principal) -> str:
     """When a role or an agent was made."""
     table = {"role": "roles", "agent": "agents"}[caller.type]
     return str(db.execute(f"SELECT created_at FROM {table} WHERE id = ?", (caller.id,)).fetchone()[0])
+
+
+def find_any(db: sqlite3.Connection, kind: str, principal_id: str) -> Principal | None:
+    """The user, role or agent with this id, as a caller; None if it is there no more."""
+    row = db.execute(_ANYWHERE[kind], (principal_id,)).fetchone()
+    return row and Principal(kind, *row)
 
 
 def find_by_id(db: sqlite3.Connection, kind: str, principal_id: str, organization: Organization) -> Principal | None:

@@ -18,7 +18,10 @@ __all__ = [
     "Repository",
     "Review",
     "Role",
+    "Sandbox",
     "Session",
+    "Trigger",
+    "TriggerRun",
     "User",
     "View",
 ]
@@ -211,6 +214,45 @@ class Session(NamedTuple):
     state: str
 
 
+class Sandbox(NamedTuple):
+    """A sandbox. Its `id` is that of its session, too; what it does, it does as `runs_as`.
+
+    `command` is a JSON array as text and `env_vars` a JSON object. `isolation` is the name of the runner, empty as long
+    as there is none.
+    """
+
+    id: str
+    repository: int
+    repository_id: str
+    image: str
+    command: str
+    mountpoint: str
+    path_prefix: str
+    timeout_seconds: int | None
+    mode: str
+    env_vars: str
+    runs_as_type: str
+    runs_as: str
+    trigger_run_id: str | None
+    isolation: str
+    status: str
+    status_reason: str
+    error_message: str
+    exit_code: int | None
+    commit_id: str
+    web_url: str
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
+    finished_at: str | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has not come to its end."""
+        return self.status in ("starting", "running")
+
+
 class Review(NamedTuple):
     """A session that waits for a review, with the text of the commit that it would be."""
 
@@ -233,6 +275,50 @@ class Commit(NamedTuple):
     message: str
     metadata: str
     created_at: str
+
+
+class Trigger(NamedTuple):
+    """What starts a sandbox when a commit meets one of its conditions.
+
+    `conditions` and `sandbox_config` are JSON as text. `run_as` is an agent or a role; without one, its sandboxes are
+    those of its creator.
+    """
+
+    id: str
+    repository: int
+    repository_id: str
+    name: str
+    description: str
+    enabled: int
+    conditions: str
+    sandbox_config: str
+    run_as_type: str | None
+    run_as_id: str | None
+    created_by_type: str
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
+class TriggerRun(NamedTuple):
+    """A commit that met a condition of a trigger. `matched_paths` is a JSON array as text.
+
+    `status` is `pending`, `created`, `skipped` or `failed`; `reason` says why for programs, `message` for people.
+    """
+
+    id: str
+    trigger_id: str
+    repository: int
+    repository_id: str
+    seq: int
+    commit_id: str
+    status: str
+    reason: str
+    message: str
+    sandbox_id: str | None
+    matched_paths: str
+    created_at: str
+    updated_at: str
 
 
 class Entry(NamedTuple):

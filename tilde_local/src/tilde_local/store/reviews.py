@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,7 +12,7 @@ from tilde_local.errors import Forbidden, NotFound
 from tilde_local.store import committing, sessions
 from tilde_local.store.records import Principal, Repository, Review, Session
 
-__all__ = ["approve", "find", "is_required", "list_pending", "refuse_unreviewed", "roll_back", "submit"]
+__all__ = ["approve", "find", "is_required", "list_pending", "path_of", "refuse_unreviewed", "roll_back", "submit"]
 
 _COLUMNS = (
     "s.key, s.id, s.repository, s.base, s.state, r.message, r.metadata, r.submitted_by_type, r.submitted_by,"
@@ -33,6 +34,12 @@ def refuse_unreviewed(repository: Repository, author: Principal) -> None:
             " stage the change in one and commit that",
             code="approval_required",
         )
+
+
+def path_of(organization: str, repository: str, session_id: str) -> str:
+    """Where a session is reviewed, below the API and below the console."""
+    organization, repository, session_id = (quote(part, safe="") for part in (organization, repository, session_id))
+    return f"/organizations/{organization}/repositories/{repository}/sessions/{session_id}/approve"
 
 
 def submit(

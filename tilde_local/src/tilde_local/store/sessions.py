@@ -12,7 +12,7 @@ from tilde_local.store import entries
 from tilde_local.store.paths import Bound
 from tilde_local.store.records import Entry, Principal, Repository, Session, View
 
-__all__ = ["close", "create", "find", "find_open", "stage", "stage_deletes", "staged", "view_of"]
+__all__ = ["close", "create", "find", "find_open", "stage", "stage_deletes", "staged", "state_of", "view_of"]
 
 
 def create(db: sqlite3.Connection, repository: Repository, creator: Principal, now: str) -> Session:
@@ -41,6 +41,12 @@ def find(db: sqlite3.Connection, repository: Repository, session_id: str) -> Ses
     if state == "rolled_back":
         raise NotFound(f"session {session_id} is over: it was rolled back")
     return Session(*row[:5])
+
+
+def state_of(db: sqlite3.Connection, session_id: str) -> tuple[str, str | None]:
+    """`open`, `pending`, `committed` or `rolled_back`, and the commit that it became; also of one that is over."""
+    state, commit_id = db.execute("SELECT state, commit_id FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return state, commit_id
 
 
 def find_open(db: sqlite3.Connection, repository: Repository, session_id: str) -> Session:

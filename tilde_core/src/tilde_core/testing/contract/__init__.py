@@ -6,6 +6,8 @@
         def open_transport(self, settings):
             return MyTransport(settings)
 
+`WebSocketContract` likewise, with `open_connector(settings)`.
+
 To override a test is to break the contract; whoever does so writes the reason next to it. Needs pytest.
 """
 
@@ -21,8 +23,10 @@ pytest.register_assert_rewrite(
     "tilde_core.testing.contract.proxies",
     "tilde_core.testing.contract.secrecy",
     "tilde_core.testing.contract.trust",
+    "tilde_core.testing.contract.websocket",
 )
 
 from tilde_core.testing.contract.transport import TransportContract  # noqa: E402
+from tilde_core.testing.contract.websocket import WebSocketContract  # noqa: E402
 
-__all__ = ["TransportContract"]
+__all__ = ["TransportContract", "WebSocketContract"]

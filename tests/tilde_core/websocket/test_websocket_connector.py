@@ -1,0 +1,101 @@
+"""What the contract leaves open: signs of life while messages wait to be taken, and what is imported when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tilde.plugins import Request, Response, Timeout, WebSocket
+from tilde_core.testing import LoopbackServer, ServerWebSocket, websocket
+from tilde_core.testing.websockets import PING
+from tilde_core.websocket.connector import WebsocketClientConnector
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def connector(server: LoopbackServer) -> Iterator[WebsocketClientConnector]:
+    connector = WebsocketClientConnector()
+    yield connector
+    connector.close()
+
+
+def opened(connector: WebsocketClientConnector, url: str, timeout: Timeout | None = None) -> WebSocket:
+    answer = connector.connect(Request(method="GET", url=url, timeout=timeout or Timeout()))
+    assert not isinstance(answer, Response)
+    return answer
+
+
+def test_who_takes_no_message_need_not_answer_pings(
+    connector: WebsocketClientConnector, server: LoopbackServer
+) -> None:
+    """A command that reads its input late: the server reads neither that, nor the pings behind it."""
+    asked, taken = server.gate(), 0
+
+    def serve(peer: ServerWebSocket) -> None:
+        nonlocal taken
+        asked.wait()
+        while taken < 4 * MIB:
+            taken += len(peer.receive() or b"")
+        peer.send(b"all of it")
+        peer.receive()
+
+    server.enqueue(websocket(serve))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.1))
+    sender = threading.Thread(target=peer.send, args=(b"x" * 4 * MIB,))
+    sender.start()
+    with pytest.raises(TimeoutError):
+        peer.receive(0.5)
+    asked.set()
+    assert peer.receive(30) == b"all of it"
+    sender.join()
+    peer.close()
+
+
+def test_what_was_answered_counts_no_longer(connector: WebsocketClientConnector, server: LoopbackServer) -> None:
+    """Once the messages are taken, as an answered ping behind them shows, silence is silence again."""
+    gate = server.gate()
+
+    def serve(peer: ServerWebSocket) -> None:
+        assert len(peer.receive() or b"") == MIB
+        frame = peer.read_frame()
+        assert frame is not None
+        assert frame.opcode == PING
+        peer.send_frame(10, frame.data)
+        gate.wait()
+
+    server.enqueue(websocket(serve))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.3))
+    peer.send(b"x" * MIB)
+    with pytest.raises(Exception, match=r"sent nothing for 0\.3 seconds, not even an answer to a ping"):
+        peer.receive(30)
+    peer.close()
+
+
+def test_without_a_time_out_silence_is_borne(connector: WebsocketClientConnector, server: LoopbackServer) -> None:
+    server.enqueue(websocket(lambda peer: None if peer.receive() is None else peer.send(b"?")))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=None))
+    with pytest.raises(TimeoutError):
+        peer.receive(0.1)
+    peer.close()
+
+
+def test_the_library_is_imported_when_it_is_needed() -> None:
+    script = """
+import sys, tilde
+client = tilde.Client("key")
+[info] = [info for info in client.describe_plugins() if info.name == "websocket-connector"]
+print(info.hooks, info.status, info.distribution, "websocket" in sys.modules)
+"""
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert answer.stdout == "('tilde_websocket',) active tilde-core False\n"

@@ -1,0 +1,1 @@
+"""Talking to sandboxes: frames of commands and terminals, and what they print."""

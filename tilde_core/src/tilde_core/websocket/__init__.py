@@ -1,0 +1,1 @@
+"""The built-in WebSockets: connections of our own, with frames by websocket-client."""

@@ -1,0 +1,203 @@
+"""Starting one command, and a monitor that is there as long as anything the command started.
+
+    first process -> monitor -> command -> …
+
+The monitor is the parent of whatever loses its own, so that daemons stay recognizable as the command's. It tells the
+first process over a pipe, in lines of JSON, how the start went and how the command ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import resource
+import signal
+import struct
+import termios
+from typing import Any, NoReturn
+
+from .kernel import adopt_orphans
+from .messages import Message
+
+__all__ = ["become_command", "exit_code", "open_terminal", "start_monitor"]
+
+# What Python ignores, and programs count on.
+_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
+
+
+def exit_code(status: int) -> int:
+    """Of a status that wait() gave, as shells say it: 128 + n for signal n."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def open_terminal(columns: int, rows: int) -> tuple[int, int]:
+    """A new terminal of that size: its other end, and itself."""
+    master, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    return master, terminal
+
+
+def start_monitor(request: Message, fds: list[int], limits: dict[str, int]) -> tuple[int, int]:
+    """Fork the monitor of a command on the descriptors `fds`: its pid, and the pipe to read. Raises OSError."""
+    reader, writer = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
+    if pid == 0:
+        with contextlib.suppress(BaseException):
+            _keep_only([*fds, writer])
+            _Monitor(request, fds, limits, writer).run()
+        os._exit(0)
+    os.close(writer)
+    return pid, reader
+
+
+def _keep_only(fds: list[int]) -> None:
+    edge = 3
+    for fd in sorted({fd for fd in fds if fd > 2}):
+        os.closerange(edge, fd)
+        edge = fd + 1
+    os.closerange(edge, 65536)
+
+
+class _Monitor:
+    def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
+        self._request = request
+        self._fds = fds
+        self._limits = limits
+        self._writer = writer
+
+    def run(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        adopt_orphans()
+        os.setsid()
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reader)
+            become_command(self._request, self._fds, self._limits, writer)
+        os.close(writer)
+        for fd in set(self._fds):
+            os.close(fd)
+        self._tell({"pid": pid})
+        with os.fdopen(reader, "rb") as stream:
+            failure = stream.read()
+        self._tell(json.loads(failure) if failure else {"started": True})
+        self._wait(pid)
+
+    def _tell(self, message: Message) -> None:
+        os.write(self._writer, json.dumps(message).encode() + b"\n")
+
+    def _wait(self, command: int) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, 0)
+                if pid == command:
+                    self._tell({"code": exit_code(status)})
+
+
+def become_command(request: Message, fds: list[int], limits: dict[str, int], writer: int) -> NoReturn:
+    """Become the program that `request` names, with `fds` as its standard streams; tell `writer` if that fails."""
+    _Command(request, fds, limits, writer).run()
+
+
+class _Refused(Exception):
+    pass
+
+
+class _Command:
+    """The child, up to the moment when it becomes the program."""
+
+    def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
+        self._argv = [_encoded(argument) for argument in request["argv"]]
+        self._env = {_encoded(name): _encoded(value) for name, value in request["env"].items()}
+        self._cwd = request["cwd"]
+        self._terminal = request["terminal"] is not None
+        self._fds = fds
+        self._limits = limits
+        self._writer = writer
+
+    def run(self) -> NoReturn:
+        reason, message = "internal_error", "the command did not start"
+        try:
+            self._prepare()
+            self._execute()
+        except _Refused as refused:
+            reason, message = refused.args
+        except Exception as error:  # noqa: BLE001 - told to the server, whatever it is
+            message = str(error)
+        with contextlib.suppress(OSError):
+            os.write(self._writer, json.dumps({"refused": reason, "message": message}).encode())
+        os._exit(126)
+
+    def _prepare(self) -> None:
+        os.set_inheritable(self._writer, False)
+        os.setsid()
+        if self._terminal:
+            fcntl.ioctl(self._fds[0], termios.TIOCSCTTY, 0)
+        # First out of the way: one of them may be 0 to 2.
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for fd in self._fds]
+        for number, fd in enumerate(moved):
+            os.dup2(fd, number)
+        self._change_directory()
+        self._restrict()
+        for number_of_signal in _RESTORED:
+            signal.signal(number_of_signal, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+    def _change_directory(self) -> None:
+        try:
+            os.chdir(_encoded(self._cwd))
+        except OSError as error:
+            raise _Refused("bad_cwd", f"cannot start in {self._cwd}: {error.strerror}") from error
+
+    def _restrict(self) -> None:
+        for name, value in self._limits.items():
+            kind = getattr(resource, name)
+            hard = resource.getrlimit(kind)[1]
+            if hard != resource.RLIM_INFINITY:
+                value = min(value, hard)
+            # One more second to see SIGXCPU and tidy up.
+            resource.setrlimit(kind, (value, value + 1 if name == "RLIMIT_CPU" and hard < 0 else value))
+
+    def _execute(self) -> NoReturn:
+        name = self._argv[0]
+        places = [name] if b"/" in name else self._candidates(name)
+        seen: OSError | None = None
+        for place in places:
+            try:
+                os.execve(place, self._argv, self._env)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                    seen = seen or error
+                elif os.path.lexists(place):
+                    seen = seen or OSError(errno.ENOEXEC, "the program that its first line names is not there")
+        raise _refusal(os.fsdecode(name), seen)
+
+    def _candidates(self, name: bytes) -> list[bytes]:
+        path = self._env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
+        return [(folder or b".") + b"/" + name for folder in path.split(b":")] if name else []
+
+
+def _encoded(text: Any) -> bytes:
+    return str(text).encode("utf-8", "surrogateescape")
+
+
+def _refusal(name: str, error: OSError | None) -> _Refused:
+    if error is None:
+        return _Refused("command_not_found", f"command not found: {name}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EISDIR):
+        return _Refused("permission_denied", f"permission denied: {name}")
+    if error.errno == errno.E2BIG:
+        return _Refused("too_long", f"the arguments and the environment of {name} are too long")
+    if error.errno in (errno.ENOMEM, errno.EAGAIN):
+        return _Refused("no_process", f"cannot start {name}: {error.strerror}")
+    return _Refused("not_executable", f"cannot execute {name}: {error.strerror}")

@@ -1,0 +1,111 @@
+"""Which parts of the host commands can see, all read-only: its programs and the server's Python, nothing else."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from tilde_local.runner.base import RunnerError
+
+__all__ = ["HOME", "View", "check_mountpoint", "environment", "host_view"]
+
+HOME = "/home/sandbox"
+_HOSTNAME = "sandbox"
+
+_PROGRAM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = (
+    "alternatives", "ca-certificates", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "mime.types",
+    "pki/ca-trust/extracted", "pki/tls/certs", "protocols", "services", "ssl/certs", "ssl/openssl.cnf",
+)  # fmt: skip
+_TEXTS = {
+    "/etc/passwd": "sandbox:x:1000:1000:sandbox:/home/sandbox:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    "/etc/group": "sandbox:x:1000:\nnogroup:x:65534:\n",
+    "/etc/hostname": f"{_HOSTNAME}\n",
+    "/etc/hosts": f"127.0.0.1 localhost {_HOSTNAME}\n::1 localhost {_HOSTNAME}\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
+    "/etc/resolv.conf": "# There is no network.\n",
+}
+_DIRECTORIES = ("/dev/pts", "/dev/shm", "/etc", "/home/sandbox", "/proc", "/run", "/tmp", "/usr", "/var")
+_LINKS = {"/var/tmp": "/tmp", "/var/run": "/run"}
+_RESERVED = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr", "/var", *_PROGRAM_FOLDERS)
+
+
+class View(NamedTuple):
+    """What goes where: `binds` from a path of the host to one of the container, `links` and `texts` by their path."""
+
+    directories: tuple[str, ...]
+    binds: list[tuple[str, str]]
+    links: dict[str, str]
+    texts: dict[str, str]
+    hostname: str
+
+
+def host_view() -> View:
+    """What commands see of this host."""
+    links = dict(_LINKS)
+    folders = []
+    for folder in _PROGRAM_FOLDERS:
+        if Path(folder).is_symlink():
+            links[folder] = str(Path(folder).readlink())
+        elif Path(folder).is_dir():
+            folders.append(folder)
+    etc = [str(path) for path in (Path("/etc", name) for name in _ETC) if path.exists()]
+    binds = _without_nested(["/usr", *folders, *etc, *_python_paths()])
+    return View(_DIRECTORIES, [(path, path) for path in binds], links, _TEXTS, _HOSTNAME)
+
+
+def _python_paths() -> Iterator[str]:
+    """The interpreter that the server runs on, with its libraries, and the SDK if it lies elsewhere."""
+    prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    for prefix in dict.fromkeys(prefixes):
+        yield from {prefix, os.path.realpath(prefix)} - {"/"}
+    for module in pkgutil.iter_modules():
+        folder = getattr(module.module_finder, "path", None)
+        if module.ispkg and folder and (module.name == "tilde" or module.name.startswith("tilde_")):
+            yield str(Path(folder, module.name).absolute())
+
+
+def _without_nested(paths: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    for path in sorted(set(paths), key=lambda path: (path.count("/"), path)):
+        if not any(_is_in(path, folder) for folder in kept):
+            kept.append(path)
+    return kept
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def check_mountpoint(mountpoint: str, view: View) -> None:
+    """Raise RunnerError if files cannot be shown there without hiding what commands need."""
+    parts = PurePosixPath(mountpoint).parts
+    if not mountpoint.startswith("/") or ".." in parts or "\0" in mountpoint or str(PurePosixPath(mountpoint)) == "/":
+        raise RunnerError("storage_not_ready", f"cannot mount on {mountpoint!r}: use an absolute path such as /sandbox")
+    where = str(PurePosixPath("/", *parts[1:]))
+    needed = [target for _, target in view.binds]
+    inside = any(_is_in(where, folder) for folder in (*_RESERVED, *needed))
+    above = any(_is_in(folder, where) for folder in (*needed, HOME, "/tmp"))
+    if inside or above:
+        raise RunnerError("storage_not_ready", f"cannot mount on {mountpoint}: it is in use. Try /sandbox or /data")
+
+
+def environment() -> dict[str, str]:
+    """What commands get below what the caller gives: nothing of the server's own environment."""
+    python = str(Path(sys.prefix, "bin"))
+    path = dict.fromkeys([python, "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    return {
+        "HOME": HOME,
+        "LANG": "C.UTF-8",
+        "LOGNAME": "sandbox",
+        "PATH": ":".join(path),
+        # Importing a module of the repository should not count as changing the repository.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SHELL": "/bin/sh",
+        "TMPDIR": "/tmp",
+        "USER": "sandbox",
+    }
