@@ -19,7 +19,7 @@ from tilde_core.testing.behaviors import answer
 from tilde_core.testing.exchange import Behavior, Exchange, RecordedRequest
 from tilde_core.testing.loopback import LoopbackServer
 
-__all__ = ["ProxyServer", "SocksServer"]
+__all__ = ["ProxyServer", "SocksServer", "pump"]
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authorization", "proxy-connection", "transfer-encoding"})
@@ -92,9 +92,9 @@ class ProxyServer(LoopbackServer):
     def _relay(self, exchange: Exchange, upstream: socket.socket) -> None:
         """Pass bytes to and fro until either side is done."""
         self._hold(upstream)
-        back = threading.Thread(target=_pump, args=(upstream, exchange.connection), daemon=True)
+        back = threading.Thread(target=pump, args=(upstream, exchange.connection), daemon=True)
         back.start()
-        _pump(exchange.connection, upstream)
+        pump(exchange.connection, upstream)
         back.join()
         self._release(upstream)
         exchange.hang_up()
@@ -149,9 +149,9 @@ class SocksServer(LoopbackServer):
                 return
             exchange.send(bytes([5, 0, 0, 1]) + bytes(6))
             self._hold(upstream)
-            back = threading.Thread(target=_pump, args=(upstream, exchange.connection), daemon=True)
+            back = threading.Thread(target=pump, args=(upstream, exchange.connection), daemon=True)
             back.start()
-            _pump(exchange.connection, upstream)
+            pump(exchange.connection, upstream)
             back.join()
             self._release(upstream)
 
@@ -191,7 +191,8 @@ def _host(kind: int, read: Callable[[int], bytes]) -> str:
     return socket.inet_ntop(socket.AF_INET6, read(16)) if kind == 4 else read(read(1)[0]).decode()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Pass bytes on until there are no more, and say so to the other side."""
     with contextlib.suppress(OSError):
         while data := source.recv(_PIECE):
             sink.sendall(data)
