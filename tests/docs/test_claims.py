@@ -16,6 +16,7 @@ import tilde_local.cli
 from docs.blocks import DOCUMENTS, ROOT
 from docs.tables import table_rows
 from tilde_core.hooks import spec
+from tilde_core.network_config import NetworkArguments
 from tilde_core.transfer import limits
 from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
 from tilde_local.objects import MAX_METADATA_BYTES
@@ -24,6 +25,7 @@ from tilde_local.routing import MAX_BODY_BYTES
 from tilde_local.store.paths import MAX_PATH_BYTES
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+NETWORKS = (ROOT / "docs/corporate-networks.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
 
 
@@ -44,9 +46,20 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_every_environment_variable_is_in_the_table() -> None:
-    config = (ROOT / "tilde_core/src/tilde_core/config.py").read_text(encoding="utf-8")
-    documented = {name for row in table_rows(GUIDE, "Settings") for name in quoted(row[2])}
+    core = ROOT / "tilde_core/src/tilde_core"
+    config = "".join((core / file).read_text(encoding="utf-8") for file in ("config.py", "network_config.py"))
+    rows = [*table_rows(GUIDE, "Settings"), *[row for row in table_rows(NETWORKS, "Settings") if len(row) == 6]]
+    documented = {name for row in rows for name in quoted(row[2])}
     assert documented == set(re.findall(r'"(TILDE_\w+)"', config))
+
+
+def test_every_setting_of_networks_is_in_the_table() -> None:
+    rows = [row for row in table_rows(NETWORKS, "Settings") if len(row) == 6]
+    assert [quoted(row[1])[0] for row in rows] == list(NetworkArguments.__slots__)
+    assert [quoted(row[3])[0] for row in rows] == list(NetworkArguments.__slots__)
+    others = {name for row in rows for name in quoted(row[4])}
+    source = (ROOT / "tilde_core/src/tilde_core/network_config.py").read_text(encoding="utf-8")
+    assert others == set(re.findall(r'"((?!TILDE_|REQUEST_METHOD)[A-Z]+_[A-Z_]+)"', source))
 
 
 def requirements(text: str, *keys: str) -> set[str]:

@@ -22,6 +22,11 @@ __all__ = ["ClientCertArgument", "FilePath", "NetworkArguments", "NetworkConfig"
 FilePath: TypeAlias = "str | os.PathLike[str]"
 ClientCertArgument: TypeAlias = "FilePath | tuple[FilePath, FilePath] | tuple[FilePath, FilePath, str]"
 
+# Those that other programs know, too; as everywhere, the names in small letters come first.
+_PROXY_VARIABLES = {
+    "http": ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
+    "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
+}
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _logger = logging.getLogger("tilde")
 T = TypeVar("T")
@@ -129,10 +134,10 @@ def _timeout(value: Any) -> Timeout:
 def _proxy(own: Setting[Any], system: Sources, scheme: str) -> Setting[Proxy | None]:
     found = own
     if found.value is None:
-        # The names in small letters come first, as everywhere. In CGI, a caller's header `Proxy` ends up in HTTP_PROXY.
-        is_cgi = scheme == "http" and system.has_variable("REQUEST_METHOD")
-        names = (f"{scheme}_proxy",) if is_cgi else (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
-        found = system.find_variable(*names, "all_proxy", "ALL_PROXY")
+        names = _PROXY_VARIABLES[scheme]
+        if system.has_variable("REQUEST_METHOD"):  # in CGI, a caller's header `Proxy` ends up in HTTP_PROXY
+            names = tuple(name for name in names if name != "HTTP_PROXY")
+        found = system.find_variable(*names)
     if found.value is None:
         return Setting(None, "default")
     if not isinstance(found.value, str):

@@ -28,21 +28,23 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authorization", "pro
 class ProxyServer(LoopbackServer):
     """An HTTP proxy: it makes tunnels (CONNECT) and sends requests on. `requests` has what was asked of it.
 
-    With `credentials`, a user and a password, it answers 407 to who does not give these; `challenge` is what it says
-    then. With `tls`, it speaks TLS itself. With `inspect`, which returns a server context for a host name, it looks
-    into TLS as companies do: `inspected` has the first line of what it saw in each tunnel.
+    With `credentials`, a user and a password, it answers 407 to who does not give these, and with `authorization` to
+    whose `Proxy-Authorization` is another; `challenge` is what it says then. With `tls`, it speaks TLS itself. With
+    `inspect`, which returns a server context for a host name, it looks into TLS as companies do: `inspected` has the
+    first line of what it saw in each tunnel.
     """
 
     def __init__(
         self,
         *,
         credentials: tuple[str, str] | None = None,
+        authorization: str | None = None,
         challenge: str = 'Basic realm="proxy"',
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
         inspect: Callable[[str], ssl.SSLContext] | None = None,
     ) -> None:
-        self._expected = None if credentials is None else _basic(*credentials)
+        self._expected = authorization if credentials is None else _basic(*credentials)
         self._challenge = challenge
         self._inspect = inspect
         self.inspected: list[bytes] = []
