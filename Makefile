@@ -24,11 +24,15 @@ VERSIONS := $(or $(strip $(FOUND)),here)
 MAIN = .envs/$(firstword $(VERSIONS))
 NEWEST = $(lastword $(VERSIONS))
 
-SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_local tests examples benchmarks
+SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_auth_sandbox tilde_local tests examples benchmarks
 PROJECTS = pyproject.toml constraints.txt $(wildcard tilde_*/pyproject.toml)
 # Every tilde-* distribution is named by its folder, so that none is ever looked up in a registry.
-ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx[http2] -e ./tilde_transport_requests -e ./tilde_local[s3,gcs]
-WITHOUT_TRANSPORT = -e ./tilde_core[testing] -e ./tilde_local
+ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx[http2] -e ./tilde_transport_requests -e ./tilde_auth_sandbox \
+	-e ./tilde_local[s3,gcs]
+WITHOUT_PLUGINS = -e ./tilde_core[testing] -e ./tilde_local
+PLUGIN_httpx = tilde_transport_httpx
+PLUGIN_requests = tilde_transport_requests
+PLUGIN_sandbox = tilde_auth_sandbox
 
 # Environments stay: make would remove them as mere steps on the way.
 .PRECIOUS: .envs/%/ready .envs/alone-%/ready
@@ -38,6 +42,8 @@ quickstart: .envs/quickstart/ready
 	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
 
 test: format-check lint types test-all test-alone
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
 test-quick: $(MAIN)/ready
 	$(MAIN)/bin/pytest -n 2
@@ -47,11 +53,11 @@ test-all: $(VERSIONS:%=test-on-%)
 test-on-%: .envs/%/ready
 	.envs/$*/bin/pytest -q -n 2
 
-# Each transport by itself, with no other HTTP library in the environment, and the core without any.
-test-alone: test-alone-httpx test-alone-requests test-alone-none
+# Each plugin by itself, with no HTTP library but its own in the environment, and the core without any.
+test-alone: test-alone-httpx test-alone-requests test-alone-sandbox test-alone-none
 
 test-alone-%: .envs/alone-%/ready
-	.envs/alone-$*/bin/pytest -q -n 2 tests/alone $(if $(filter none,$*),,tests/e2e tests/tilde_transport_$*)
+	.envs/alone-$*/bin/pytest -q -n 2 tests/alone $(if $(filter httpx requests,$*),tests/e2e) $(PLUGIN_$*:%=tests/%)
 
 format: $(MAIN)/ready
 	$(MAIN)/bin/ruff format $(SOURCES)
@@ -85,12 +91,13 @@ clean:
 
 .envs/quickstart/ready: .tools/ready $(PROJECTS)
 	$(UV) venv --quiet --clear --python "$(PYTHON)" .envs/quickstart
-	$(INSTALL) --python .envs/quickstart -e . -e ./tilde_core -e ./tilde_transport_httpx -e ./tilde_local
+	$(INSTALL) --python .envs/quickstart -e . -e ./tilde_core -e ./tilde_transport_httpx -e ./tilde_auth_sandbox \
+		-e ./tilde_local
 	touch $@
 
 .envs/alone-%/ready: .tools/ready $(PROJECTS)
 	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-$*
-	$(INSTALL) --python .envs/alone-$* --group test $(WITHOUT_TRANSPORT) $(if $(filter none,$*),,-e ./tilde_transport_$*)
+	$(INSTALL) --python .envs/alone-$* --group test $(WITHOUT_PLUGINS) $(PLUGIN_$*:%=-e ./%)
 	touch $@
 
 .envs/%/ready: .tools/ready $(PROJECTS)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import httpx
-from embedded import SIZE, Place
+from embedded import SIZE, Place, embedded_server, seed
 
 from tilde_core.http import Response
 from tilde_core.models.base import ListAnswer
@@ -172,17 +172,26 @@ MEMORY = """
 import resource, sys
 import tilde
 from pathlib import Path
-endpoint, key, path = sys.argv[1:]
+endpoint, key, argument = sys.argv[1:]
 client = tilde.Client(api_key=key, endpoint_url=endpoint, transport="httpx")
-session = client.repository("bench/many").session()
-session.objects.put("big.bin", Path(path))
+repo = client.repository("bench/many")
+{work}
 status = Path("/proc/self/status")
 if status.exists():  # ru_maxrss would be that of the parent, if higher: Linux keeps it across exec
     kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
 else:
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
 print(int(kilobytes) / 1024)
+"""
+UPLOAD = """
+session = repo.session()
+session.objects.put("big.bin", Path(argument))
 session.rollback()
+"""
+OUTPUT = """
+with repo.shell() as sh:
+    result = sh.run(["head", "-c", argument, "/dev/zero"], check=True, on_stdout=lambda piece: None)
+assert sum(map(len, result.stdout.iter_bytes(65536))) == int(argument)
 """
 
 
@@ -192,9 +201,49 @@ def upload_memory(mebibytes: int) -> Measure:
     def measure(place: Place) -> float:
         with tempfile.NamedTemporaryFile() as file:
             file.truncate(mebibytes * 1024 * 1024)
-            return in_new_process(MEMORY, place.endpoint_url, place.api_key, file.name)
+            return in_new_process(MEMORY.format(work=UPLOAD), place.endpoint_url, place.api_key, file.name)
 
     return measure
+
+
+def output_memory(mebibytes: int) -> Measure:
+    """The peak of the memory of a process that runs a command which prints as much."""
+    code = MEMORY.format(work=OUTPUT)
+    return lambda place: in_new_process(code, place.endpoint_url, place.api_key, str(mebibytes * 1024 * 1024))
+
+
+def server_memory(mebibytes: int) -> Measure:
+    """The peak of the memory of a server, new each time, in whose sandbox a command prints as much."""
+
+    def measure(_: Place) -> float:
+        with embedded_server(lambda server: seed(server, 1)) as place:
+            output_memory(mebibytes)(place)
+            return place.peak_memory()
+
+    return measure
+
+
+def execute_ours(place: Place) -> float:
+    with place.client() as client:
+        repo = client.repository("bench/small")
+        repo.execute("true")
+        return timed(lambda: repo.execute("true"))
+
+
+def execute_bare(place: Place) -> float:
+    with bare_client(place) as client:
+        sandboxes = place.url("/sandboxes", "bench/small")
+
+        def run() -> None:
+            body = {"image": "ubuntu:22.04", "command": ["sh", "-c", "true"]}
+            sandbox = f"{sandboxes}/{client.post(sandboxes, json=body).json()['sandbox_id']}"
+            # It asks all the time, which nobody should do to a service: so it loses no time by waiting.
+            while client.get(f"{sandbox}/status").json()["status"] in ("starting", "running"):
+                pass
+            client.get(f"{sandbox}/logs/stdout").raise_for_status()
+
+        run()
+        return timed(run)
 
 
 CASES = {
@@ -210,4 +259,7 @@ CASES = {
     "download": Case("download 48 MiB / httpx", download_ours, download_bare),
     "upload": Case("upload 48 MiB with MD5 / httpx without", upload_ours, upload_bare),
     "memory": Case("peak memory, upload 512 MiB / 128 MiB", upload_memory(512), upload_memory(128), unit="MiB"),
+    "execute": Case('execute("true") / httpx, asking all the time', execute_ours, execute_bare),
+    "output": Case("peak memory, command prints 1024 MiB / 64 MiB", output_memory(1024), output_memory(64), unit="MiB"),
+    "serve-output": Case("the same, of the server", server_memory(1024), server_memory(64), unit="MiB"),
 }

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import tilde
 from tilde_local import Server
@@ -24,20 +25,30 @@ class Place:
     endpoint_url: str
     api_key: str
     commit_id: str
+    process: int
 
-    def url(self, rest: str) -> str:
-        organization, name = REPOSITORY.split("/")
+    def url(self, rest: str, repository: str = REPOSITORY) -> str:
+        organization, name = repository.split("/")
         return f"{self.endpoint_url}/api/v1/organizations/{organization}/repositories/{name}{rest}"
 
     def client(self) -> tilde.Client:
         return tilde.Client(api_key=self.api_key, endpoint_url=self.endpoint_url, transport="httpx")
 
+    def peak_memory(self) -> float:
+        """The most memory that the server has had, in MiB. Linux only."""
+        status = Path(f"/proc/{self.process}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
 
 def seed(server: Server, entries: int) -> str:
-    """Fill a repository: one large object, and `entries` copies, staged below the API as uploads would take minutes."""
+    """Fill a repository: one large object, and `entries` copies, staged below the API as uploads would take minutes.
+
+    There is an empty one too.
+    """
     with tilde.Client(api_key=server.api_key, endpoint_url=server.endpoint_url) as client:
-        organization, name = REPOSITORY.split("/")
-        repo = client.organizations.create(organization).repositories.create(name)
+        organization = client.organizations.create(REPOSITORY.split("/")[0])
+        organization.repositories.create("small")
+        repo = organization.repositories.create(REPOSITORY.split("/")[1])
         with repo.session() as session:
             session.objects.put("large.bin", bytes(SIZE))
             stage_copies(server, session.session_id, entries)
@@ -69,7 +80,7 @@ def embedded_server(fill: Callable[[Server], str]) -> Iterator[Place]:
         command = [sys.executable, "-m", "tilde_local", "serve", "--port", "0", "--data-dir", folder]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
-                yield Place(*read_exports(process), commit_id)
+                yield Place(*read_exports(process), commit_id, process.pid)
             finally:
                 process.terminate()
 

@@ -9,9 +9,9 @@ from typing import Any
 from exec_service import ExecService
 from sandbox_service import COMMITTED, PLACE, ROOT, SandboxService, status
 from tilde import Client
+from tilde_core.clock import Clock
 from tilde_core.hooks.offers import WebSocketConnector
 from tilde_core.resources.shell import Shell
-from tilde_core.runtime import Clock
 from tilde_core.testing import Behavior, FakeTransport, LoopbackServer, websocket
 
 __all__ = ["EXEC", "RUNNING", "TERMINAL", "Rig"]

@@ -8,8 +8,8 @@ from importlib import metadata
 from typing import Any
 
 from tilde_core.client import Client
+from tilde_core.clock import Clock
 from tilde_core.http import Request, Response
-from tilde_core.runtime import Clock
 from tilde_core.testing import FakeTransport
 
 __all__ = ["INSTALLED_TRANSPORTS", "FakeClock", "answer", "fake_client"]
@@ -22,7 +22,9 @@ Answers = Iterable[Response | Exception] | Callable[[Request], Response]
 
 
 class FakeClock:
-    """Time that passes only when somebody sleeps; `sleeps` has how long, in seconds."""
+    """Time that passes only when somebody sleeps; `sleeps` has how long, in seconds. It is the year 2026."""
+
+    EPOCH = 1_780_000_000.0
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -34,7 +36,7 @@ class FakeClock:
 
     @property
     def clock(self) -> Clock:
-        return Clock(monotonic=lambda: self.now, sleep=self.sleep)
+        return Clock(monotonic=lambda: self.now, sleep=self.sleep, wall=lambda: self.EPOCH + self.now)
 
 
 def answer(status: int, body: Any = None, **headers: str) -> Response:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tilde
 from tilde.models import Agent, ApprovalResult, Commit, ImportJob, Organization, Repository, SandboxStatus
+from tilde_auth_sandbox import SandboxCredentials
 
 
 def total_size(commit: Commit) -> int:
@@ -86,6 +87,21 @@ def run(repo: Repository, agent: Agent) -> tuple[int | None, str, list[str]]:
     return result.exit_code, result.stdout.text() + result.commit_id, lines
 
 
+def talk(repo: Repository) -> tuple[int | None, list[str], bytes, str]:
+    with repo.shell(image="python:3.12", timeout=60) as sh:
+        first = sh.run("sort", stdin=(b"b", b"a"), env={"A": "b"}, cwd="/", check=True, timeout=5, on_stdout=print)
+        sh.run("ls", stdin="text")  # type: ignore[arg-type]  # pyright: ignore
+        process = sh.start(["cat"])
+        process.write(b"one")
+        process.close_stdin()
+        lines = [f"{stream}: {data.decode()}" for stream, data in process]
+        code: int | None = process.poll()
+    with repo.sandboxes.create(mode="interactive").terminal() as terminal:
+        terminal.resize(columns=80, rows=24)
+        shown = b"".join(terminal) + first.stdout.read()
+    return code, lines, shown, sh.result.commit_id
+
+
 def fire(repo: Repository) -> list[str]:
     conditions = [{"type": "prefix", "prefix": "documents/"}]
     trigger = repo.sandbox_triggers.create(
@@ -93,6 +109,12 @@ def fire(repo: Repository) -> list[str]:
     )
     trigger = trigger.update(conditions=trigger.conditions, sandbox_config={**trigger.sandbox_config, "image": "j"})
     return [path for run in trigger.toggle(enabled=True).runs.list() for path in run.matched_paths]
+
+
+def who_am_i(client: tilde.Client) -> tuple[str, datetime | None]:
+    token = client.access_token()
+    name: str = SandboxCredentials.of(client).principal_name
+    return name, token.expires_at if token else None
 
 
 def module_level() -> list[str]:

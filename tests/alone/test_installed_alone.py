@@ -8,9 +8,10 @@ from importlib.util import find_spec
 
 import pytest
 
-from support import INSTALLED_TRANSPORTS
+from support import INSTALLED_TRANSPORTS, FakeClock
 from tilde import Client
-from tilde.exceptions import ConfigurationError
+from tilde.exceptions import ConfigurationError, CredentialsError
+from tilde_core.testing import FakeTransport
 from tilde_local import Server
 
 RANKED = ("httpx", "requests")
@@ -63,3 +64,11 @@ def test_a_choice_by_argument_and_by_environment(name: str, by: str, monkeypatch
         return
     with Client(api_key="k", transport=argument) as client:
         assert type(client._runtime.transport()).__module__ == f"tilde_transport_{name}.transport"
+
+
+def test_a_sandbox_without_its_plugin_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILDE_SANDBOX_CREDENTIALS_URI", "http://127.0.0.1:1/")  # nobody listens there
+    installed = any(info.distribution == "tilde-auth-sandbox" for info in Client().describe_plugins())
+    expected = (CredentialsError, "no token") if installed else (ConfigurationError, "Install tilde-auth-sandbox")
+    with pytest.raises(expected[0], match=expected[1]):
+        Client(transport=FakeTransport(), clock=FakeClock().clock).organizations.get("alone")

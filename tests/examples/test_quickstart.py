@@ -37,13 +37,17 @@ def steps(output: str) -> list[list[str]]:
 def test_the_data_set_that_ships() -> None:
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
-    committed, changed, read, undone, timeline = steps(done.stdout)
+    committed, changed, read, undone, ran, timeline = steps(done.stdout)
     assert committed == ["+ data/README.md        1.4 kB", "+ data/penguins.csv    15.2 kB"]
     assert changed == ["- data/README.md  removed", "~ data/penguins.csv  modified", "+ oops.txt  added"]
     assert undone == ["data/penguins.csv has 15.2 kB again"]
-    messages = [re.sub(r"^\* [0-9a-f]{12}  ", "", line) for line in timeline]
+    isolation, *ran = ran
+    assert isolation.startswith("isolation: ")
+    assert ran == ["data/README.md: 26 lines", "data/penguins.csv: 345 lines", "+ summary.csv  added"]
+    sandbox, *messages = [re.sub(r"^\* [0-9a-f]{12}  ", "", line) for line in timeline]
+    assert sandbox.startswith("Sandbox ")
     assert messages == ["Undo the accident", "Clean up", "Add 2 files"]
-    first, second = timeline[2].split()[1], timeline[1].split()[1]
+    first, second = timeline[3].split()[1], timeline[2].split()[1]
     assert read[0].startswith(f"{first}  species,island,bill_length_mm,")
     assert read[1] == f"{second}  oops"
     assert "\x1b" not in done.stdout
@@ -75,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
 def test_files_of_ones_own(folder: Path) -> None:
     done = run(folder)
     assert (done.returncode, done.stderr) == (0, "")
-    committed, changed, read, undone, timeline = steps(done.stdout)
+    committed, changed, read, undone, ran, timeline = steps(done.stdout)
     names = [line.split()[1] for line in committed]
     unusual = [r"mine/caf\xe9\n.txt"] if sys.platform == "linux" else []
     assert names == [*unusual, "mine/deep/er/data.bin", "mine/empty.txt", "mine/größe.txt"]
@@ -83,6 +87,8 @@ def test_files_of_ones_own(folder: Path) -> None:
     assert "~ mine/deep/er/data.bin  modified" in changed
     assert read[0].endswith("binary: 00 01 02 00 01 02 00 01 02 00 01 02 00 01 02 00 ...")
     assert undone == ["mine/deep/er/data.bin has 3.0 kB again"]
+    assert ran[-1] == "+ summary.csv  added"
+    assert "mine/empty.txt: 0 lines" in ran
     assert timeline[-1].endswith(f"Add {len(names)} files")
 
 

@@ -1,4 +1,4 @@
-"""The page's section "Configuration", without "Running inside a sandbox"."""
+"""The page's section "Configuration"."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from specification.wheels import build_wheels
 from specification.world import Case, World, close_default_client
 from support import INSTALLED_TRANSPORTS
 from tilde import Client
@@ -33,6 +34,14 @@ def client(server: Server) -> Iterator[Client]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheels of what users install. They are built when they are first asked for."""
+    folder = tmp_path_factory.mktemp("wheels")
+    build_wheels(folder)
+    return folder
+
+
 @pytest.fixture(params=INSTALLED_TRANSPORTS)
 def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_settings: Path) -> str:
     """The transport that the snippets use."""
@@ -50,6 +59,7 @@ def world(
     tmp_path: Path,
     no_settings: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Iterator[World]:
     monkeypatch.setenv("TILDE_ENDPOINT_URL", server.endpoint_url)
     monkeypatch.setenv("TILDE_API_KEY", server.api_key)
@@ -57,7 +67,7 @@ def world(
     with suppress(NotFoundError):
         client.organizations.delete("my-team")
     client.organizations.create("my-team").repositories.create("my-data")
-    yield World(case, server, client, tmp_path, no_settings, monkeypatch)
+    yield World(case, server, client, tmp_path, no_settings, monkeypatch, request)
     close_default_client()
 
 

@@ -44,7 +44,7 @@ def settings_of(distribution: str) -> str:
 
 def test_python_3_10_or_later() -> None:
     texts = [file.read_text(encoding="utf-8") for file in (ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml"))]
-    assert len(texts) >= 5
+    assert len(texts) >= 6
     assert {found for text in texts for found in re.findall(r"^requires-python = (.*)$", text, re.MULTILINE)} == {
         '">=3.10"'
     }
@@ -52,7 +52,9 @@ def test_python_3_10_or_later() -> None:
 
 def test_the_distribution_that_is_installed_brings_httpx() -> None:
     assert re.search(r'^name = "tilde-sdk"$', settings_of("."), re.MULTILINE)
-    assert re.search(r"^dependencies = .*tilde-core.*tilde-transport-httpx", settings_of("."), re.MULTILINE)
+    assert re.search(
+        r"^dependencies = .*tilde-core.*tilde-transport-httpx.*tilde-auth-sandbox", settings_of("."), re.MULTILINE
+    )
     assert re.search(r'^dependencies = .*"httpx', settings_of("tilde_transport_httpx"), re.MULTILINE)
 
 

@@ -91,6 +91,13 @@ class World:
     directory: Path
     home: Path
     monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest
+
+    @property
+    def wheels(self) -> Path:
+        """A folder with the wheels of what users install."""
+        folder: Path = self.request.getfixturevalue("wheels")
+        return folder
 
     @property
     def organization(self) -> Organization:

@@ -50,7 +50,7 @@ class Service:
         self.etags: dict[str, dict[str, str]] = {}
         self.on_approve: Callable[[], Response] = lambda: answer(200, {"commit_id": "c1"})
         self.now = OPENED
-        self.is_log_forbidden = False
+        self.is_log_forbidden = self.is_diff_forbidden = False
         self.requests: list[str] = []
 
     def __call__(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class Service:
         if path == "/log":
             return self.logged(query)
         if path == "/diff":
-            return answer(200, {"results": self.changes(query)})
+            return answer(403) if self.is_diff_forbidden else answer(200, {"results": self.changes(query)})
         assert path == "/object", request
         etag = self.etags.get(query.get("ref", [""])[0], {}).get(query["path"][0])
         return Response(200, {"ETag": etag, "Content-Length": "1"}) if etag else answer(404)
@@ -106,8 +106,10 @@ class Service:
         prefix = query["prefix"][0]
         return [entry for entry in self.diffs[query["right"][0]] if entry["path"].startswith(prefix)]
 
-    def commit(self, commit_id: str, *changes: dict[str, Any], message: str = "m", date: str = LATER) -> None:
-        self.log.insert(0, {"id": commit_id, "message": message, "creation_date": date})
+    def commit(
+        self, commit_id: str, *changes: dict[str, Any], message: str = "m", date: str = LATER, parents: Any = None
+    ) -> None:
+        self.log.insert(0, {"id": commit_id, "message": message, "creation_date": date, "parents": parents})
         self.diffs[commit_id] = list(changes)
 
     def session(self) -> tuple[Session, FakeClock]:
@@ -204,6 +206,28 @@ class TestWaiting:
         session, _ = service.submitted()
         assert session.wait_for_approval().commit_id == "c9"
 
+    def test_an_earlier_commit_of_the_same_is_not_taken_for_it(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        session, _ = service.submitted()
+        assert session.wait_for_approval().status == "rolled_back"
+
+    def test_the_same_once_more(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        service.etags = {"c8": {"a.csv": '"e1"'}, "c9": {"a.csv": '"e1"'}}
+        service.finish = lambda: service.commit("c9")
+        session, _ = service.submitted()
+        assert session.wait_for_approval().commit_id == "c9"
+
+    def test_a_log_that_does_not_go_back_to_the_submission(self, service: Service) -> None:
+        def finish() -> None:
+            service.log.clear()
+            service.commit("c9", change("a.csv"))
+
+        service.commit("c8", change("a.csv"))
+        service.finish = finish
+        session, _ = service.submitted()
+        assert session.wait_for_approval().commit_id == "c9"
+
     def test_over_before_it_is_asked(self, service: Service) -> None:
         session, clock = service.submitted()
         service.polls = 0
@@ -262,11 +286,16 @@ class TestAttached:
         service.finish = finish
         assert service.attached().wait_for_approval().commit_id == "c9"
 
+    def test_an_earlier_commit_of_the_same_is_not_taken_for_it(self, service: Service) -> None:
+        service.commit("c8", change("a.csv"))
+        assert service.attached().wait_for_approval().status == "rolled_back"
+
     def test_nothing_is_known_of_one_that_is_over(self, service: Service) -> None:
         service.polls = 0
         service.is_open = False
         service.finish = lambda: service.commit("c9", change("a.csv"))
-        with pytest.raises(OutcomeUnknownError, match=r"not known what was staged.*repo\.commits\.list\(\)"):
+        expected = r"not known what was staged in it, or whether there ever was such.*repo\.commits\.list\(\)"
+        with pytest.raises(OutcomeUnknownError, match=expected):
             service.attached().wait_for_approval()
 
     def test_submitted_here_and_over_already(self, service: Service) -> None:
@@ -288,6 +317,44 @@ def test_a_log_that_may_not_be_read(service: Service) -> None:
     session, _ = service.submitted()
     with pytest.raises(OutcomeUnknownError, match="could not be asked"):
         session.wait_for_approval()
+
+
+class TestWithoutDiffs:
+    """Who may not compare commits may often read what is in them."""
+
+    @pytest.fixture(autouse=True)
+    def forbid(self, service: Service) -> None:
+        service.is_diff_forbidden = True
+
+    @pytest.mark.parametrize("before", [None, '"e0"'], ids=["added", "changed"])
+    @pytest.mark.parametrize("parents", [["c8"], []], ids=["later", "first"])
+    def test_approved(self, service: Service, parents: list[str], before: str | None) -> None:
+        service.etags = {"c9": {"a.csv": '"e1"'}} | ({"c8": {"a.csv": before}} if before else {})
+        service.finish = lambda: service.commit("c9", change("a.csv"), message="in better words", parents=parents)
+        session, _ = service.submitted()
+        assert session.wait_for_approval() == ApprovalResult(status="approved", commit_id="c9")
+
+    def test_a_deletion_that_was_approved(self, service: Service) -> None:
+        service.staged = [staged("a.csv", "")]
+        service.etags = {"c8": {"a.csv": '"e1"'}}
+        service.finish = lambda: service.commit("c9", change("a.csv", status="removed"), parents=["c8"])
+        session, _ = service.submitted()
+        assert session.wait_for_approval().commit_id == "c9"
+
+    @pytest.mark.parametrize(
+        "etags",
+        [
+            {"c9": {"a.csv": '"e2"'}, "c8": {"a.csv": '"e1"'}},
+            {"c9": {"a.csv": '"e1"'}, "c8": {"a.csv": '"e1"'}},
+            {"c8": {"a.csv": '"e1"'}},
+        ],
+        ids=["other content", "there before", "deleted"],
+    )
+    def test_a_commit_of_somebody_else(self, service: Service, etags: dict[str, dict[str, str]]) -> None:
+        service.etags = etags
+        service.finish = lambda: service.commit("c9", change("a.csv"), message="theirs", parents=["c8"])
+        session, _ = service.submitted()
+        assert session.wait_for_approval().status == "rolled_back"
 
 
 def test_after_a_blocking_commit_one_can_still_ask_how_it_ended(service: Service) -> None:

@@ -17,8 +17,6 @@ from tilde_core.resources.base import Resource
 REFUSED = ("", ".", "..", "a\nb", "a\x00", "\x7f", "a\ud800")
 # These go out in the body, where they can do no harm.
 IN_THE_BODY = {
-    "Roles.create",
-    "Agents.create",
     "Groups.create",
     "Policies.create",
     "Connectors.create",

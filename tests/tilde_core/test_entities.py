@@ -11,12 +11,35 @@ import pytest
 
 from support import answer, fake_client
 from tilde import Client
-from tilde.models import Commit, ListingEntry, Organization, Sandbox, SandboxTrigger
+from tilde.models import (
+    Agent,
+    APIKey,
+    Commit,
+    Connector,
+    Group,
+    ImportJob,
+    Invitation,
+    ListingEntry,
+    Organization,
+    Policy,
+    Role,
+    Sandbox,
+    SandboxTrigger,
+    Secret,
+)
 from tilde_core.http import Request, Response
+from tilde_core.models.agents import AgentData
+from tilde_core.models.api_keys import APIKeyData
 from tilde_core.models.commits import CommitData
+from tilde_core.models.connectors import ConnectorData
+from tilde_core.models.groups import GroupData
+from tilde_core.models.invitations import InvitationData
 from tilde_core.models.objects import Entry
 from tilde_core.models.organizations import OrganizationData
+from tilde_core.models.policies import PolicySummary
+from tilde_core.models.roles import RoleData
 from tilde_core.models.sandbox_triggers import SandboxTriggerData
+from tilde_core.models.secrets import SecretData
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
@@ -36,6 +59,19 @@ MAKERS: dict[str, Callable[[Client, str], object]] = {
     "commit": lambda client, name: Commit(client, "o", "r", CommitData(id=name)),
     "repository of a commit": lambda client, name: Commit(client, "o", name, CommitData(id="c")),
     "session": lambda client, name: client.repository("o/r").attach(name),
+    "group": lambda client, name: Group(client, "o", GroupData(id=name)),
+    "organization of a group": lambda client, name: Group(client, name, GroupData(id="g")),
+    "policy": lambda client, name: Policy(client, "o", PolicySummary(id=name)),
+    "role": lambda client, name: Role(client, "o", RoleData(id="1", name=name)),
+    "agent": lambda client, name: Agent(client, "o", AgentData(name=name)),
+    "API key": lambda client, name: APIKey(client, "/auth", APIKeyData(id=name)),
+    "owner of an API key": lambda client, name: APIKey(client, f"/{name}/auth", APIKeyData(id="k")),
+    "secret": lambda client, name: Secret(client, "/secrets", SecretData(name=name, value="v")),
+    "owner of a secret": lambda client, name: Secret(client, f"/{name}/secrets", SecretData(name="K", value="v")),
+    "connector": lambda client, name: Connector(client, "o", name, ConnectorData(id=name)),
+    "import": lambda client, name: ImportJob(client, "o", "r", name),
+    "repository of an import": lambda client, name: ImportJob(client, "o", name, "j"),
+    "invitation": lambda client, name: Invitation(client, InvitationData(id=name)),
     "sandbox": lambda client, name: Sandbox(client, "o", "r", name),
     "repository of a sandbox": lambda client, name: Sandbox(client, "o", name, "s"),
     "trigger": lambda client, name: SandboxTrigger(client, "o", "r", SandboxTriggerData(id=name)),
@@ -55,6 +91,13 @@ def test_entities_are_equal_if_they_name_the_same_thing(make: Callable[[Client, 
 def test_entities_of_different_types_are_never_equal() -> None:
     client = unconnected()
     assert client.repository("o/r").attach("x") != Commit(client, "o", "r", CommitData(id="x"))
+
+
+def test_a_newer_answer_about_the_same_thing_is_equal() -> None:
+    client = unconnected()
+    old, new = (Agent(client, "o", AgentData(name="a", description=text)) for text in ("old", "new"))
+    assert old == new
+    assert old.to_dict() != new.to_dict()
 
 
 def test_what_is_known_of_it_does_not_matter() -> None:

@@ -169,6 +169,7 @@ def test_a_failure_is_an_error_whatever_check_says(
     error = caught.value
     assert (error.sandbox_id, error.state, error.status_reason) == ("s1", state, reason)
     assert str(error).endswith(message or f"({reason})")
+    assert error.result.stdout.text() == "hello\n"
     assert CANCEL not in service.sent
 
 
@@ -192,12 +193,16 @@ class TestWaiting:
         assert all(isinstance(error, kind) for kind in (SandboxError, WaitTimeoutError, TimeoutError))
         assert CANCEL not in service.sent
 
-    def test_a_time_out_matters_more_than_its_output(self, service: SandboxService) -> None:
+    def test_that_it_failed_matters_more_than_its_output(self, service: SandboxService) -> None:
         service.states = [status("failed", "timeout")]
         service.logs = [lambda: answer(410, {"message": "kept no longer"})]
         with pytest.raises(CommandTimeoutError, match="'ls' took longer than the service allows") as caught:
             execute(service)
         assert caught.value.result is None
+        service.states = [status("failed", "sandbox_lost")]
+        with pytest.raises(SandboxError, match="sandbox_lost") as lost:
+            execute(service)
+        assert lost.value.result is None
 
     def test_if_the_service_does_not_end_it_that_is_done_from_here(self, service: SandboxService) -> None:
         service.states = [RUNNING]

@@ -424,7 +424,7 @@ class TestStarted:
     def start(self, service: SandboxService, **options: Any) -> tuple[Sandbox, FakeClock]:
         repo, clock = repository(service)
         sandboxes = Sandboxes(repo._client, "o", "r")
-        return started(sandboxes, {"image": "i", "mode": "service"}, **options), clock
+        return started(sandboxes, {"image": "i", "mode": "service", **options}), clock
 
     def test_it_runs(self, service: SandboxService) -> None:
         service.states = [status("starting"), status("provisioning"), status("running")]
@@ -445,8 +445,8 @@ class TestStarted:
 
     def test_one_that_takes_too_long_is_cancelled(self, service: SandboxService) -> None:
         service.states = [status("starting")]
-        with pytest.raises(WaitTimeoutError, match="waited 3 seconds for sandbox s1 to start"):
-            self.start(service, timeout=3)
+        with pytest.raises(WaitTimeoutError, match="waited 13 seconds for sandbox s1 to start"):
+            self.start(service, timeout_seconds=3)
         assert service.sent[-1] == CANCEL
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), ServerError("gone", status_code=500)], ids=repr)

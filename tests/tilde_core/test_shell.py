@@ -45,7 +45,9 @@ def test_commands_then_commit(rig: Rig) -> None:
     assert (rig.service.sent, repr(shell)) == ([], "Shell(not open yet)")
     with shell as sh:
         assert sh is shell
-        assert (sh.result, sh.sandbox.id, repr(sh)) == (None, "s1", "Shell('s1', open)")
+        assert (sh.sandbox.id, repr(sh)) == ("s1", "Shell('s1', open)")
+        with pytest.raises(TildeError, match="commits at the end of the block"):
+            _ = sh.result
         assert sh.run("echo hello").stdout.text() == "hello\n"
         assert FINISH not in rig.service.sent
     assert rig.service.bodies[0] == {
@@ -57,7 +59,6 @@ def test_commands_then_commit(rig: Rig) -> None:
         "mode": "service",
     }
     assert rig.service.sent == [CREATE, f"GET {PLACE}/status", FINISH, f"GET {PLACE}/status"]
-    assert sh.result is not None
     assert (sh.result.is_committed, sh.result.commit_id, repr(sh)) == (True, "c1", "Shell('s1', done (committed))")
 
 
@@ -72,15 +73,14 @@ def test_it_is_waited_for_until_it_is_over(rig: Rig) -> None:
     rig.service.states = [starting, starting, RUNNING, RUNNING, RUNNING, RUNNING, COMMITTED]
     with rig.shell() as sh:
         assert rig.service.count(f"GET {PLACE}/status") == 3
+    assert sh.result.is_committed
     assert rig.service.count(f"GET {PLACE}/status") == 7
-    assert sh.result is not None
 
 
 def test_nothing_changed(rig: Rig) -> None:
     rig.service.states = [RUNNING, status("done", "no_changes", exit_code=0)]
     with rig.shell() as sh:
         pass
-    assert sh.result is not None
     assert (sh.result.has_no_changes, sh.result.commit_id) == (True, "")
 
 
@@ -93,7 +93,6 @@ def test_a_review_is_warned_of_where_the_block_is(rig: Rig) -> None:
     ):
         pass
     assert caught[0].filename == __file__
-    assert sh.result is not None
     assert (sh.result.is_awaiting_approval, sh.result.web_url) == (True, url)
 
 
@@ -116,7 +115,6 @@ def test_what_is_not_committed_raises(rig: Rig, state: str, reason: str) -> None
     ):
         pass
     assert (caught.value.state, caught.value.status_reason, caught.value.sandbox_id) == (state, reason, "s1")
-    assert sh.result is not None
     assert sh.result.state == state
 
 
@@ -156,7 +154,9 @@ def test_an_exception_rolls_back_and_stays_what_it_is(rig: Rig, error: BaseExcep
     assert error.__context__ is None
     assert rig.service.sent[-1] == CANCEL
     assert FINISH not in rig.service.sent
-    assert (sh.result, repr(sh)) == (None, "Shell('s1', ended)")
+    assert repr(sh) == "Shell('s1', ended)"
+    with pytest.raises(TildeError, match="was dropped"):
+        _ = sh.result
 
 
 @pytest.mark.parametrize("failure", [refused(500, "broken"), unreachable, refused(403, "broken")])

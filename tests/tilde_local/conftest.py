@@ -176,7 +176,11 @@ class Repo:
         """Create one that runs `command`."""
         answer = self.call("POST", "/sandboxes", None, {"image": "python:3.12", "command": list(command), **more})
         assert answer.status == 201, answer
-        return Sandbox(self, answer.json["sandbox_id"])
+        return self.sandbox_of(answer.json["sandbox_id"])
+
+    def sandbox_of(self, sandbox_id: str) -> Sandbox:
+        """One that exists already."""
+        return Sandbox(self, sandbox_id)
 
     def read(self, path: str, headers: Mapping[str, str] | None = None, /, **query: Any) -> Answer:
         """GET /object and what it redirects to."""
@@ -241,7 +245,7 @@ class Sandbox:
         try:
             yield socket
         finally:
-            socket.shutdown()
+            socket.shutdown()  # type: ignore[no-untyped-call]
 
     def run(self, *command: str, stdin: bytes = b"", **launch: Any) -> Ran:
         """Run a command in it, to its end."""
@@ -344,6 +348,12 @@ def running(shared_server: Server) -> Callable[[Sandbox], Sandbox]:
         return sandbox
 
     return wait
+
+
+@pytest.fixture
+def ran() -> Callable[[websocket.WebSocket], Ran]:
+    """Reads what a command sends, to its exit."""
+    return Ran.read
 
 
 @pytest.fixture

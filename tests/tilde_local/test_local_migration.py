@@ -128,3 +128,14 @@ def test_all_built_in_policies_are_there(tmp_path: Path, connect: Callable[[str,
         api = connect(server.endpoint_url, "tuk-old")
         names = [each["name"] for each in api.call("GET", "/organizations/team/policies").results]
     assert names == ["Administrator", "Approver", "Developer", "Viewer"]
+
+
+def test_version_2_gets_sandboxes(tmp_path: Path, connect: Callable[[str, str], Api]) -> None:
+    with Server(tmp_path) as server:
+        key = server.api_key
+        root = connect(server.endpoint_url, key).new_repository().root
+    with closing(sqlite3.connect(tmp_path / "tilde.db")) as db, db:
+        db.execute("DROP TABLE sandboxes")
+        db.execute("PRAGMA user_version = 2")
+    with Server(tmp_path) as server:
+        assert connect(server.endpoint_url, key).call("GET", f"{root}/sandboxes").results == []

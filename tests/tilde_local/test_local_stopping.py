@@ -66,10 +66,12 @@ def test_ctrl_c_during_an_upload(connect: Callable[[str, str], Api]) -> None:
         _, error = process.communicate(timeout=60)
         raw.close()
     assert process.returncode == 0
-    assert error.splitlines() == [
+    *lines, sandboxes = error.splitlines()
+    assert lines == [
         "Serving; the data is temporary: use --data-dir to keep it. Press Ctrl-C to stop.",
         f"Console: {url}/console (log in with the API key)",
     ]
+    assert sandboxes.startswith("Sandboxes: ")
 
 
 def test_a_download_that_nobody_reads_is_dropped_in_the_end(

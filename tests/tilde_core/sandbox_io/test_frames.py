@@ -74,6 +74,7 @@ def test_an_end_that_cannot_be_read(told: bytes) -> None:
 
 def test_the_words_of_an_end() -> None:
     assert Exit(127, "command_not_found", "foo").text == "command not found: foo"
+    assert Exit(127, "command_not_found", "Command not found: foo").text == "Command not found: foo"
     assert Exit(1, None, "foo").text == "foo"
     assert Exit(137, "out_of_memory").text == "out of memory"
     assert Exit(0).text == ""

@@ -188,7 +188,7 @@ def test_a_handle_that_is_dropped_leaves_nothing_behind(rig: Rig) -> None:
     with rig.shell() as sh:
         sh.start("sleep 100")
     assert rig.commands.ended.wait(10)
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("tilde-")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name in ("tilde-exec", "tilde-stdin")] == []
 
 
 def test_a_connection_that_breaks(rig: Rig) -> None:

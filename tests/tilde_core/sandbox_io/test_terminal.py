@@ -48,6 +48,13 @@ def test_a_session(rig: Rig) -> None:
     assert rig.server.requests[0].header("Authorization") == ["Bearer tuk-test"]
 
 
+def test_one_that_starts_is_waited_for(rig: Rig) -> None:
+    rig.service.states = [status("starting", "created")] * 3 + [status("running")]
+    rig.next(websocket(lambda peer: peer.close()))
+    opened(rig).close()
+    assert len(rig.service.states) == 1
+
+
 def test_ctrl_c(rig: Rig) -> None:
     with opened(rig) as terminal:
         terminal.send(b"echo ready; sleep 100; echo $?\n")

@@ -51,11 +51,11 @@ def test_who_takes_no_message_need_not_answer_pings(
         peer.receive()
 
     server.enqueue(websocket(serve))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.1))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.5))
     sender = threading.Thread(target=peer.send, args=(b"x" * 4 * MIB,))
     sender.start()
     with pytest.raises(TimeoutError):
-        peer.receive(0.5)
+        peer.receive(1.2)
     asked.set()
     assert peer.receive(30) == b"all of it"
     sender.join()
@@ -75,9 +75,9 @@ def test_what_was_answered_counts_no_longer(connector: WebsocketClientConnector,
         gate.wait()
 
     server.enqueue(websocket(serve))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.3))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.5))
     peer.send(b"x" * MIB)
-    with pytest.raises(Exception, match=r"sent nothing for 0\.3 seconds, not even an answer to a ping"):
+    with pytest.raises(Exception, match=r"sent nothing for 0\.5 seconds, not even an answer to a ping"):
         peer.receive(30)
     peer.close()
 

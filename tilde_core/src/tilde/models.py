@@ -1,5 +1,6 @@
 """Every public type, for annotations."""
 
+from tilde_core.access_token import AccessToken
 from tilde_core.config import Config, Setting
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.models.account import CurrentUser, NameCheck, OrganizationSummary, User, UserSummary
@@ -62,6 +63,7 @@ from tilde_core.transfer.writer import ObjectWriter, TextObjectWriter
 __all__ = [
     "APIKey",
     "APIKeys",
+    "AccessToken",
     "Agent",
     "Agents",
     "AllRepositories",

@@ -1,8 +1,24 @@
 """What a plugin author imports. See `docs/plugins.md`."""
 
+from tilde_core.access_token import AccessToken, parse_expiry
+from tilde_core.clock import Clock
 from tilde_core.error_table import ErrorTable, error_about
-from tilde_core.exceptions import ConfigurationError, NotSentError, OutcomeUnknownError, PluginError, TransportError
-from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled, TransferProgress
+from tilde_core.exceptions import (
+    ConfigurationError,
+    CredentialsError,
+    NotSentError,
+    OutcomeUnknownError,
+    PluginError,
+    TransportError,
+)
+from tilde_core.hooks.events import (
+    CredentialsRefreshed,
+    Event,
+    RequestFinished,
+    RequestStarted,
+    RetryScheduled,
+    TransferProgress,
+)
 from tilde_core.hooks.offers import (
     Attempt,
     CredentialOffer,
@@ -35,15 +51,20 @@ from tilde_core.outgoing import (
     split_url,
     split_websocket_url,
 )
+from tilde_core.refreshable_credentials import RefreshableCredentials
 
 __all__ = [
+    "AccessToken",
     "Attempt",
     "ByteStream",
     "ClientCert",
+    "Clock",
     "ConfigurationError",
     "CredentialOffer",
     "CredentialProvider",
     "CredentialSettings",
+    "CredentialsError",
+    "CredentialsRefreshed",
     "DialFailed",
     "Dialer",
     "ErrorTable",
@@ -54,6 +75,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PluginError",
     "Proxy",
+    "RefreshableCredentials",
     "Request",
     "RequestFinished",
     "RequestStarted",
@@ -80,6 +102,7 @@ __all__ = [
     "header_lines",
     "hookimpl",
     "lines_with_own",
+    "parse_expiry",
     "split_url",
     "split_websocket_url",
 ]

@@ -7,6 +7,7 @@ that the reviewer has changed; so it is found by what was staged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ class Review:
     """The review of one session.
 
     `text` is the message and the metadata that were submitted, `None` if it is not known that anything was. No commit
-    of the session is older than `not_before`; `staged` are some of its changes. Both may be missing.
+    of the session is older than `not_before`, or came before the one with the id `newest`; `staged` are some of its
+    changes. All may be missing.
     """
 
     def __init__(
@@ -40,11 +42,23 @@ class Review:
         text: tuple[str, dict[str, str]] | None,
         not_before: datetime | None,
         staged: Sequence[Staged],
+        newest: str | None = None,
     ) -> None:
         self._session = session
         self._text = text
         self._not_before = not_before
         self._staged = staged
+        self._newest = newest
+
+    def newest(self) -> str | None:
+        """Return the id of the newest commit if the review is still to come, so that it ends with a later one.
+
+        `None` if it is over, there is no commit, or the log may not be read.
+        """
+        with suppress(TildeError):  # it only helps to tell the commit from earlier ones with the same changes
+            commit = self._session._commits().list(amount=1, page_size=1).first()
+            return commit.id if commit is not None and self._is_pending() else None
+        return None
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it is approved or rolled back. Raises `WaitTimeoutError`."""
@@ -62,9 +76,11 @@ class Review:
         self._look_before_it_is_over()
         self.wait(timeout)
         if not self._staged or self._not_before is None:
-            raise self._unknown("it is not known what was staged in it")
+            ever = "" if self._text is not None else ", or whether there ever was such a session"
+            raise self._unknown(f"it is not known what was staged in it{ever}")
         try:
-            found = self._found(CommitFinder(self._session._commits(), self._staged, self._not_before))
+            commits = self._session._commits()
+            found = self._found(CommitFinder(commits, self._staged, self._not_before, after=self._newest))
         except TildeError as error:
             raise self._unknown(f"the log could not be asked ({error})") from error
         if len(found) > 1:
@@ -74,7 +90,8 @@ class Review:
         )
 
     def _look_before_it_is_over(self) -> None:
-        """Ask for what is staged: afterwards, nobody tells."""
+        """Ask for what is staged, and what was committed before: afterwards, nobody tells."""
+        self._newest = self._newest or self.newest()
         if self._is_pending():
             self._staged = self._session._some_changes() or self._staged
         elif self._text is None and is_session_open(self._session):

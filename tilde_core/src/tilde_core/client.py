@@ -8,6 +8,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
+from tilde_core.access_token import AccessToken
+from tilde_core.clock import Clock
 from tilde_core.completion import PublicNames
 from tilde_core.config import Config, resolve_config
 from tilde_core.exceptions import ConfigurationError
@@ -22,7 +24,7 @@ from tilde_core.resources.api_keys import APIKeys
 from tilde_core.resources.invitations import MyInvitations
 from tilde_core.resources.organizations import Organizations
 from tilde_core.resources.repositories import AllRepositories, Repository
-from tilde_core.runtime import Clock, Runtime
+from tilde_core.runtime import Runtime
 
 __all__ = ["Client"]
 
@@ -33,8 +35,8 @@ class Client(PublicNames):
     """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
 
     Args:
-        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find. That none
-            is found is an error only at the first request.
+        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find, such as
+            the tokens of a sandbox. That none is found is an error only at the first request.
         endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
             `https://tilde.run`.
         default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,
@@ -179,6 +181,14 @@ class Client(PublicNames):
         derived = object.__new__(type(self))
         derived._set_up(self._runtime, _changed(self._options, timeout, max_retries), owner=False)
         return derived
+
+    def access_token(self) -> AccessToken | None:
+        """Return the token in use, fetching one if need be, if its source knows when it ends; `None` for an API key.
+
+        In a sandbox, it is a `SandboxCredentials` of `tilde_auth_sandbox`, which knows the principal. Raises
+        `ConfigurationError` if there are no credentials, and `CredentialsError`.
+        """
+        return self._runtime.credentials().access_token()
 
     def describe_plugins(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin, also of those that failed to load."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from itertools import takewhile
 
-from tilde_core.exceptions import NotFoundError
+from tilde_core.exceptions import ForbiddenError, NotFoundError
 from tilde_core.http import Response
 from tilde_core.models.sessions import Staged
 from tilde_core.resources.commits import Commit, Commits
+from tilde_core.resources.objects import CommitObjects
 from tilde_core.retry_after import http_date
 from tilde_core.transfer.checksums import unquoted
 
@@ -29,13 +31,17 @@ def earliest_after(answer: Response) -> datetime | None:
 class CommitFinder:
     """Looks among commits that are not older than `not_before` for the one of a session.
 
-    `staged` are some of the session's changes; without any, no commit counts as found.
+    `staged` are some of the session's changes; without any, no commit counts as found. Where it is known, only commits
+    that came `after` the one with this id count.
     """
 
-    def __init__(self, commits: Commits, staged: Sequence[Staged], not_before: datetime) -> None:
+    def __init__(
+        self, commits: Commits, staged: Sequence[Staged], not_before: datetime, *, after: str | None = None
+    ) -> None:
         self._commits = commits
         self._staged = staged
         self._not_before = not_before
+        self._after = after
 
     def with_text(self, message: str, metadata: dict[str, str]) -> list[Commit]:
         """Return the commits with this message and metadata; each is still to be asked for what was staged."""
@@ -63,7 +69,20 @@ class CommitFinder:
         return []
 
     def _young(self, log: Iterator[Commit]) -> Iterator[Commit]:
-        return takewhile(lambda commit: not self._is_too_old(commit), log)
+        young = takewhile(lambda commit: not self._is_too_old(commit), log)
+        return (commit for commit in young if self._later is None or commit.id in self._later)
+
+    @cached_property
+    def _later(self) -> frozenset[str] | None:
+        """The ids of the commits after the one that is known to come before; `None` if that is too long ago."""
+        if not self._after:
+            return None
+        later: set[str] = set()
+        for commit in self._commits.list(amount=_MOST_COMMITS):
+            if commit.id == self._after:
+                return frozenset(later)
+            later.add(commit.id)
+        return None
 
     def _is_too_old(self, commit: Commit) -> bool:
         made = commit.creation_date
@@ -74,19 +93,38 @@ class CommitFinder:
 
 def _changed(commit: Commit, staged: Staged) -> bool:
     """Whether the commit made this change."""
-    change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
+    try:
+        change = commit.diff(prefix=staged.path, amount=1, page_size=1).first()
+    except ForbiddenError:  # who may list the objects can tell all the same
+        return _became(commit, staged)
     if change is None or change.path != staged.path or (change.status == "removed") != staged.is_deleted:
         return False
     return staged.is_deleted or not staged.etag or unquoted(change.entry.e_tag) == staged.etag
 
 
+def _became(commit: Commit, staged: Staged) -> bool:
+    """Whether the commit made this change, by what was there before it and is there now."""
+    before, now = commit._objects_before, _etag(commit.objects, staged.path)
+    if now == (None if before is None else _etag(before, staged.path)):
+        return False
+    return now is None if staged.is_deleted else now is not None and staged.etag in ("", now)
+
+
 def _holds(commit: Commit, staged: Staged) -> bool:
     """Whether things are as the change left them, whoever made it."""
+    etag = _etag(commit.objects, staged.path)
+    return etag is None if staged.is_deleted else etag == staged.etag
+
+
+def _etag(objects: CommitObjects, path: str) -> str | None:
+    """The ETag of an object; `None` if there is none at this path."""
     try:
-        etag = commit.objects.head(staged.path).etag
+        return objects.head(path).etag
     except NotFoundError:
-        return staged.is_deleted
-    return not staged.is_deleted and etag == staged.etag
+        return None
+    except ForbiddenError:  # who may only list has staged something all the same
+        listed = objects.list(prefix=path, amount=1, page_size=1).first()
+        return unquoted(listed.entry.e_tag) if listed is not None and listed.path == path else None
 
 
 def _agrees(commit: Commit, staged: Staged) -> bool:

@@ -34,6 +34,7 @@ class Config:
     transport: Setting[str | None]
     websocket: Setting[str | None]
     credentials: Setting[str | None]
+    sandbox_credentials_uri: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
     network: NetworkConfig
 
@@ -52,6 +53,7 @@ def resolve_config(
     sources = Sources(os.environ, _read_config_file())
     key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
+    sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
     return Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
@@ -60,6 +62,7 @@ def resolve_config(
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
         websocket=sources.find("websocket", websocket, "TILDE_WEBSOCKET", in_file=True),
         credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
+        sandbox_credentials_uri=Setting(sandbox.value, sandbox.source, secret=True),  # its path may be a secret
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
     )

@@ -12,6 +12,7 @@
     │   ├── NotSentError          nothing left this machine: always safe to repeat
     │   └── OutcomeUnknownError   it may have happened
     │       └── CommandLostError  the connection to a command broke while it ran
+    ├── CredentialsError          no valid token could be had from what issues them
     ├── SerializationError        an answer that is not the JSON it should be
     ├── IntegrityError            bytes that are not the bytes they should be
     ├── SessionClosedError        the session was committed or rolled back before this call
@@ -38,6 +39,7 @@ __all__ = [
     "CommandTimeoutError",
     "ConfigurationError",
     "ConflictError",
+    "CredentialsError",
     "ForbiddenError",
     "GoneError",
     "ImportFailedError",
@@ -191,6 +193,13 @@ class NotSentError(TransportError):
 
 class OutcomeUnknownError(TransportError):
     """The request, or part of it, was sent and no whole answer came: it may or may not have happened."""
+
+
+class CredentialsError(TildeError):
+    """No valid token could be had: what issues them did not answer, refused, or gave something unusable.
+
+    The request that needed the token was not sent.
+    """
 
 
 class CommandLostError(OutcomeUnknownError):

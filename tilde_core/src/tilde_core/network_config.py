@@ -23,7 +23,7 @@ FilePath: TypeAlias = "str | os.PathLike[str]"
 ClientCertArgument: TypeAlias = "FilePath | tuple[FilePath, FilePath] | tuple[FilePath, FilePath, str]"
 
 # Those that other programs know, too; as everywhere, the names in small letters come first.
-_PROXY_VARIABLES = {
+_PROXY_VARIABLES: dict[str, tuple[str, ...]] = {
     "http": ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
     "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
 }

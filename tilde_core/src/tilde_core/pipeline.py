@@ -10,12 +10,13 @@ from typing import TypeAlias
 from urllib.parse import urlencode, urljoin
 
 from tilde_core.api_errors import api_error
+from tilde_core.clock import Clock
 from tilde_core.exceptions import APIError, NotSentError, SerializationError, TildeError, TransportError
 from tilde_core.hooks.events import Event, RequestFinished, RequestStarted, RetryScheduled
 from tilde_core.hooks.offers import Attempt, RetryPolicy, RetrySettings, WebSocket
 from tilde_core.http import Headers, Request, Response, Timeout, redact_url
 from tilde_core.operation import Operation
-from tilde_core.runtime import Clock, Runtime
+from tilde_core.runtime import Runtime
 from tilde_core.serialization import decompressed, encode_json
 from tilde_core.version import __version__
 

@@ -7,31 +7,22 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from tilde_core.clock import Clock
 from tilde_core.config import Config
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.hooks.border import CheckedProvider
 from tilde_core.hooks.layer import HookLayer
 from tilde_core.hooks.offers import (
-    CredentialProvider,
     CredentialSettings,
     Transport,
     TransportSettings,
     WebSocketConnector,
 )
 
-__all__ = ["Clock", "Runtime"]
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time as the SDK sees it, in seconds; tests give their own, so that none of them waits."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+__all__ = ["Runtime"]
 
 
 class Runtime:
@@ -66,7 +57,7 @@ class Runtime:
         self._closed = False
         self._transport: Transport | None = None
         self._websocket: WebSocketConnector | None = None
-        self._credentials: CredentialProvider | None = None
+        self._credentials: CheckedProvider | None = None
 
     def _check_choices(self) -> None:
         settings, name = self._transport_settings(), self.config.transport.value
@@ -115,27 +106,38 @@ class Runtime:
         if self._closed:
             raise ConfigurationError("the client is closed; make a new one")
 
-    def credentials(self) -> CredentialProvider:
+    def credentials(self) -> CheckedProvider:
         """Return the credential provider. Raises `ConfigurationError` if there is none, saying where it was looked
         for."""
         return self._credentials or self._open_credentials()
 
-    def _open_credentials(self) -> CredentialProvider:
+    def _open_credentials(self) -> CheckedProvider:
         with self._lock:
             if self._credentials is None:
                 self._credentials = self.hooks.open_credentials(self.config.credentials.value, self._settings())
             if self._credentials is None:
-                raise ConfigurationError(
-                    "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or "
-                    "~/.tilde/config.yaml, and no credential plugin has one. Set TILDE_API_KEY, call "
-                    'tilde.configure(api_key="…") or run `tilde auth login`'
-                )
+                raise self._no_credentials()
             return self._credentials
+
+    def _no_credentials(self) -> ConfigurationError:
+        if self.config.sandbox_credentials_uri.value and self.config.credentials.value is None:
+            message = (
+                "no API key: TILDE_SANDBOX_CREDENTIALS_URI is set, as in a sandbox, but the plugin that gets tokens "
+                "there is not in use. Install tilde-auth-sandbox, which comes with tilde-sdk, or set TILDE_API_KEY"
+            )
+            return ConfigurationError(". ".join(part for part in (message, self.hooks.not_used()) if part))
+        return ConfigurationError(
+            "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or ~/.tilde/config.yaml, "
+            "no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin has one. Set TILDE_API_KEY, "
+            'call tilde.configure(api_key="…") or run `tilde auth login`'
+        )
 
     def _settings(self) -> CredentialSettings:
         return CredentialSettings(
             endpoint_url=self.config.endpoint_url.value,
             api_key=self.config.api_key.value,
+            sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
+            clock=self.clock,
             send=lambda request: self.transport().send(request),
         )
 

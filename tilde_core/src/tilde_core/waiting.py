@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tilde_core.clock import Clock
 from tilde_core.exceptions import WaitTimeoutError
-from tilde_core.runtime import Clock
 
 __all__ = ["POLL_INTERVAL", "checked_timeout", "wait_until"]
 

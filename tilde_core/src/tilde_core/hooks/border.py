@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tilde_core.exceptions import PluginError, TildeError
+from tilde_core.access_token import AccessToken
+from tilde_core.exceptions import ConfigurationError, CredentialsError, PluginError, TildeError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import (
     Attempt,
@@ -17,6 +18,7 @@ from tilde_core.hooks.offers import (
     WebSocketConnector,
 )
 from tilde_core.http import Request, Response
+from tilde_core.refreshable_credentials import RefreshableCredentials
 
 __all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "call_plugin"]
 
@@ -41,8 +43,11 @@ class CheckedProvider:
         self._provider = provider
 
     def token(self) -> str:
-        """Return a token that is valid now. Raises `PluginError` for one that no header can carry."""
-        token = call_plugin(self._plugin, "token()", self._provider.token)
+        """Return a token that is valid now.
+
+        Raises `CredentialsError` if none can be had, and `PluginError` for one that no header can carry.
+        """
+        token = self._ask("token()", self._provider.token)
         if not isinstance(token, str) or not _TOKEN.match(token):
             raise PluginError(
                 f"plugin {self._plugin.label} gave a token that cannot be sent: it must be printable ASCII, no spaces"
@@ -51,7 +56,26 @@ class CheckedProvider:
 
     def invalidate(self, token: str) -> bool:
         """Take note that the service refused `token`. Return whether it is worth asking for another."""
-        return bool(call_plugin(self._plugin, "invalidate()", self._provider.invalidate, token))
+        return bool(self._ask("invalidate()", self._provider.invalidate, token))
+
+    def access_token(self) -> AccessToken | None:
+        """Return the token in use with all that is known of it; `None` from a provider that only knows a text."""
+        if not isinstance(self._provider, RefreshableCredentials):
+            return None
+        token: AccessToken = self._ask("current()", self._provider.current)
+        return token
+
+    def _ask(self, what: str, call: Callable[..., Any], *args: object) -> Any:
+        """Call the provider. A failure of its own requests is a `CredentialsError`.
+
+        It must not pass for one of the request that needs the token: that was not sent, and did not happen.
+        """
+        try:
+            return call_plugin(self._plugin, what, call, *args)
+        except (ConfigurationError, CredentialsError):
+            raise
+        except TildeError as error:
+            raise CredentialsError(f"plugin {self._plugin.label} has no token: {error}") from error
 
 
 class CheckedPolicy:

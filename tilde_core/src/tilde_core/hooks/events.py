@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeAlias
 
 from tilde_core.exceptions import TildeError
 
-__all__ = ["Event", "RequestFinished", "RequestStarted", "RetryScheduled", "TransferProgress"]
+__all__ = [
+    "CredentialsRefreshed",
+    "Event",
+    "RequestFinished",
+    "RequestStarted",
+    "RetryScheduled",
+    "TransferProgress",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,4 +61,15 @@ class TransferProgress:
     total: int | None
 
 
-Event: TypeAlias = RequestStarted | RequestFinished | RetryScheduled | TransferProgress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialsRefreshed:
+    """The source of credentials named `credentials` has fetched a token, be it the first or the next one.
+
+    It is good until `expires_at`. Told on the thread that fetched it, which may be one in the background.
+    """
+
+    credentials: str
+    expires_at: datetime
+
+
+Event: TypeAlias = RequestStarted | RequestFinished | RetryScheduled | TransferProgress | CredentialsRefreshed

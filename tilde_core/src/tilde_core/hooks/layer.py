@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from tilde_core.exceptions import ConfigurationError, PluginError
 from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, call_plugin
-from tilde_core.hooks.events import Event
+from tilde_core.hooks.events import CredentialsRefreshed, Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
     CredentialOffer,
@@ -75,6 +77,11 @@ class HookLayer:
         """Return name, distribution, version, hooks and status of every plugin."""
         return self._registry.describe()
 
+    def not_used(self) -> str:
+        """Return a sentence, without its full stop, on the plugins that failed or are disabled; `""` if none is."""
+        unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
+        return f"Not used: {'; '.join(unused)}" if unused else ""
+
     def check_transport(self, name: str | None, settings: TransportSettings) -> None:
         """Raise `ConfigurationError` if no transport of this name is installed, or if it cannot follow the settings.
         Opens nothing."""
@@ -105,17 +112,21 @@ class HookLayer:
         chosen = self._choose("retry policy", offers, None)
         return CheckedPolicy(chosen.plugin, _open(chosen, settings, RetryPolicy))
 
-    def open_credentials(self, name: str | None, settings: CredentialSettings) -> CredentialProvider | None:
+    def open_credentials(self, name: str | None, settings: CredentialSettings) -> CheckedProvider | None:
         """Ask the credential plugins in order until one is not `None`. With a `name`, only that one is asked."""
         offers = self._offers("tilde_credentials", CredentialOffer)
         if name is not None:
             offers = [self._choose("credential plugin", offers, name)]
         # A static key suppresses every detection, whatever priority a plugin gives itself.
         for offered in sorted(offers, key=lambda o: (o.offer.name != STATIC_CREDENTIALS, *o.rank)):
-            provider = _open_optional(offered, settings, CredentialProvider)
+            own_settings = replace(settings, on_refresh=self._observers_of_refreshes(offered.offer.name))
+            provider = _open_optional(offered, own_settings, CredentialProvider)
             if provider is not None:
                 return CheckedProvider(offered.plugin, provider)
         return None
+
+    def _observers_of_refreshes(self, name: str) -> Callable[[datetime], None]:
+        return lambda expires_at: self.emit(CredentialsRefreshed(credentials=name, expires_at=expires_at))
 
     def send(self, request: Request, transport: Transport) -> Response:
         """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a wrong answer."""
@@ -171,9 +182,7 @@ class HookLayer:
                 return offered
         wanted = f"there is no {what} named {name!r}" if name is not None else f"there is no {what}"
         there_is = ", ".join(repr(offered.offer.name) for offered in offers) or "none"
-        unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
-        not_used = f"Not used: {'; '.join(unused)}" if unused else ""
-        message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, not_used) if part)
+        message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, self.not_used()) if part)
         raise ConfigurationError(message)
 
     def _implementers(self, hook: str) -> list[str]:

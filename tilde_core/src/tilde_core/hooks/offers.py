@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from tilde_core.clock import Clock
 from tilde_core.exceptions import TransportError
 from tilde_core.http import Headers, Request, Response
 from tilde_core.network.no_proxy import NoProxy
@@ -157,22 +159,33 @@ class WebSocketOffer:
     open: Callable[[TransportSettings], WebSocketConnector]
 
 
+def _tell_nobody(expires_at: datetime) -> None:
+    """What `on_refresh` is where nobody listens."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialSettings:
     """What a credential plugin is opened with.
 
-    `api_key` is the static key found in the configuration, if any, `endpoint_url` the service. `send` sends a request
-    of the plugin's own through the transport, without credentials and without retries: a provider never calls back
-    into the client.
+    `api_key` is the static key found in the configuration, if any, `endpoint_url` the service, and
+    `sandbox_credentials_uri` where a sandbox gets its tokens, if this is one. `send` sends a request of the plugin's
+    own through the transport, without credentials and without retries: a provider never calls back into the client.
+    `clock` is where time comes from. `on_refresh` is to be called after each token that was fetched, with its end; it
+    tells the observers. `RefreshableCredentials` takes care of both.
     """
 
     endpoint_url: str
     api_key: str | None
     send: Callable[[Request], Response]
+    sandbox_credentials_uri: str | None = None
+    clock: Clock = field(default_factory=Clock)
+    on_refresh: Callable[[datetime], None] = _tell_nobody
 
     def __repr__(self) -> str:
-        key = "***" if self.api_key else None
-        return f"CredentialSettings(endpoint_url={self.endpoint_url!r}, api_key={key!r})"
+        key, uri = ("***" if secret else None for secret in (self.api_key, self.sandbox_credentials_uri))
+        return (
+            f"CredentialSettings(endpoint_url={self.endpoint_url!r}, api_key={key!r}, sandbox_credentials_uri={uri!r})"
+        )
 
 
 @runtime_checkable

@@ -148,6 +148,7 @@ class Agents(OrganizationResource):
 
         Raises `BadRequestError` for another name or a policy that is not valid, `ConflictError` if the name is taken.
         """
+        checked_segment("name", name)
         body = named(name=name, description=description, metadata=_checked(metadata), inline_policy=inline_policy)
         operation = Operation(name="agents.create", method="POST", path=self._path("agents"), body=body)
         return self._entity(self._fetch(operation, AgentData))

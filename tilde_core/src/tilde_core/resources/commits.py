@@ -83,6 +83,13 @@ class Commit(RepositoryResource, Entity):
         """The objects as of this commit."""
         return CommitObjects(self._client, self._organization, self._repository, self.id)
 
+    @property
+    def _objects_before(self) -> CommitObjects | None:
+        """The objects as of its first parent; `None` for a first commit."""
+        for parent in self._data.parents[:1]:
+            return CommitObjects(self._client, self._organization, self._repository, parent)
+        return None
+
     def diff(
         self,
         *,

@@ -98,6 +98,7 @@ class Roles(OrganizationResource):
 
         Raises `BadRequestError` for another name, `ConflictError` if it is taken.
         """
+        checked_segment("name", name)
         body = named(name=name, description=description)
         operation = Operation(name="roles.create", method="POST", path=self._path("roles"), body=body)
         return self._entity(self._fetch(operation, RoleData))

@@ -184,10 +184,17 @@ class Sandbox(RepositoryResource, Entity):
 
     def terminal(self) -> Terminal:
         """Return the terminal of a sandbox of the mode `"interactive"`, open: what is typed goes in, what is shown
-        comes out. One that is starting is not waited for.
+        comes out. Waits until it has started.
 
         Raises `BadRequestError` for another mode, `ConflictError`, `NotFoundError`, and `GoneError` if it has ended.
         """
+        self._wait(
+            lambda status: status.state == "running" or status.is_terminal,
+            None,
+            None,
+            f"sandbox {self.id} to start",
+            operation="sandboxes.terminal",
+        )
         return open_terminal(self._client.pipeline, self._path("sandboxes", self.id, "terminal"))
 
     def cancel(self) -> None:

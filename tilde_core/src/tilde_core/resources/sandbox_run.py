@@ -8,7 +8,7 @@ from tilde_core.exceptions import CommandTimeoutError, SandboxError, TildeError,
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.resources.sandbox import Sandbox
 from tilde_core.resources.sandbox_request import Command
-from tilde_core.resources.sandbox_start import cancelled_on_error, created, sandbox_error
+from tilde_core.resources.sandbox_start import cancelled_on_error, created, longest_wait, sandbox_error
 from tilde_core.sandbox_io.command_error import command_error, shown_command, with_last_lines
 from tilde_core.sandbox_io.output import OutputStream, OutputWriter, RunResult
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["SandboxRun"]
 
 _OPERATION = "repositories.execute"
-_GRACE = 10.0  # seconds that the service has to end what takes too long, before it is cancelled from here
 
 
 class SandboxRun:
@@ -48,8 +47,7 @@ class SandboxRun:
         return result
 
     def _ended(self, sandbox: Sandbox) -> SandboxStatus:
-        seconds = self._request.get("timeout_seconds")
-        limit = None if seconds is None else seconds + _GRACE
+        limit = longest_wait(self._request)
         try:
             with cancelled_on_error(sandbox):
                 return sandbox._wait(
@@ -59,13 +57,15 @@ class SandboxRun:
             raise self._timed_out(sandbox, "", None) from error
 
     def _failure(self, sandbox: Sandbox, status: SandboxStatus, duration: float) -> SandboxError:
-        if status.status_reason != "timeout":
-            return sandbox_error(sandbox.id, status, _OPERATION)
         try:
             result = _result(sandbox, status, duration)
-        except TildeError:  # that it took too long matters more
+        except TildeError:  # that it failed matters more than what it had printed
             result = None
-        return self._timed_out(sandbox, status.status_reason, result)
+        if status.status_reason == "timeout":
+            return self._timed_out(sandbox, status.status_reason, result)
+        error = sandbox_error(sandbox.id, status, _OPERATION)
+        error.result = result
+        return error
 
     def _timed_out(self, sandbox: Sandbox, reason: str, result: RunResult | None) -> CommandTimeoutError:
         limit = "the service allows" if self._timeout is None else f"{self._timeout:g} seconds"

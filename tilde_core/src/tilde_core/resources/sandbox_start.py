@@ -17,12 +17,13 @@ from tilde_core.resources.sandbox import Sandbox
 if TYPE_CHECKING:
     from tilde_core.resources.sandboxes import Sandboxes
 
-__all__ = ["cancelled_on_error", "created", "sandbox_error", "started"]
+__all__ = ["cancelled_on_error", "created", "longest_wait", "sandbox_error", "started"]
 
 _logger = logging.getLogger("tilde")
 
 _MAY_RUN = "it is not known whether the sandbox was created: repo.sandboxes.list() tells, and sandbox.cancel() ends it"
 _NOT_AVAILABLE = 503
+_GRACE = 10.0  # seconds that the service has to end what takes too long, before it is cancelled from here
 
 
 class _Created(msgspec.Struct):
@@ -65,19 +66,23 @@ def cancelled_on_error(sandbox: Sandbox) -> Iterator[None]:
         raise
 
 
-def started(
-    sandboxes: Sandboxes, request: dict[str, Any], *, timeout: float | None = None, operation: str = "sandboxes.start"
-) -> Sandbox:
+def longest_wait(request: dict[str, Any]) -> float | None:
+    """Return how long to wait for what the service should end by itself, in seconds; `None` is without end."""
+    seconds = request.get("timeout_seconds")
+    return None if seconds is None else seconds + _GRACE
+
+
+def started(sandboxes: Sandboxes, request: dict[str, Any], *, operation: str = "sandboxes.start") -> Sandbox:
     """Create a sandbox and wait until it runs. If anything comes in between, it is cancelled.
 
-    `timeout` is in seconds; `None` waits without end. Raises `SandboxError` if it has ended before anybody could use
-    it, `WaitTimeoutError`, and what `created` raises.
+    Raises `SandboxError` if it has ended before anybody could use it, `WaitTimeoutError` if it still starts when it
+    should have ended, and what `created` raises.
     """
     sandbox = created(sandboxes, request)
     with cancelled_on_error(sandbox):
         status = sandbox._wait(
             lambda status: status.state == "running" or status.is_terminal,
-            timeout,
+            longest_wait(request),
             None,
             f"sandbox {sandbox.id} to start",
             operation=operation,

@@ -64,7 +64,8 @@ class Secrets(Resource):
     def create(self, name: str, value: str) -> Secret:
         """Create a secret, or give an existing one another value. The value goes nowhere but to the service.
 
-        Raises `BadRequestError` for more than 64 KiB, `ForbiddenError`, and `ValueError` for an empty value.
+        Raises `APIError` if the service finds it too large (the request with it may have 64 KiB), `ForbiddenError`,
+        and `ValueError` for an empty value.
         """
         path = self._path_of(name)
         body = {"value": _checked_value(name, value)}

@@ -75,6 +75,7 @@ class Session(RepositoryResource, Entity):
         self._staged: tuple[Staged, ...] = ()
         self._state = SessionState(session_id=session_id, repository=f"{organization}/{repository}")
         self._submitted: tuple[str, dict[str, str]] | None = None  # message and metadata
+        self._newest: str | None = None  # the id of the newest commit when it was submitted
         self._stays = False  # at the end of the block: it may be committed, or somebody reviews it
 
     @property
@@ -149,6 +150,7 @@ class Session(RepositoryResource, Entity):
         if answer.approval_required:
             self._submitted = text
             self._become("approval_required", web_url=answer.web_url)
+            self._newest = self._review().newest()
             return CommitResult(status="approval_required", web_url=answer.web_url)
         self._become("committed", commit_id=answer.commit_id)
         return CommitResult(status="committed", commit_id=answer.commit_id)
@@ -244,7 +246,7 @@ class Session(RepositoryResource, Entity):
         return Commits(self._client, self._organization, self._repository)
 
     def _review(self) -> Review:
-        return Review(self, self._submitted, self._not_before, self._staged)
+        return Review(self, self._submitted, self._not_before, self._staged, self._newest)
 
     def _committed(self, operation: Operation, recovery: CommitRecovery) -> _CommitAnswer:
         """Send the commit. An answer that cannot be read is as good as lost, and looked for like one."""

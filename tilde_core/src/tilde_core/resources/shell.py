@@ -56,9 +56,12 @@ class Shell(PublicNames):
         return self._sandbox
 
     @property
-    def result(self) -> SandboxStatus | None:
+    def result(self) -> SandboxStatus:
         """How it ended: `is_committed` with the `commit_id`, `has_no_changes`, or `is_awaiting_approval` with the
-        `web_url`. `None` before that, and after an exception."""
+        `web_url`. Raises `TildeError` before the end of the block, and after an exception in it."""
+        if self._result is None:
+            why = "what its commands changed was dropped" if self._has_ended else "it commits at the end of the block"
+            raise TildeError(f"the shell has no result: {why}")
         return self._result
 
     def run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from tilde_core.clock import Clock
 from tilde_core.exceptions import (
     CommandLostError,
     OutcomeUnknownError,
@@ -13,7 +14,6 @@ from tilde_core.exceptions import (
     TransportError,
 )
 from tilde_core.hooks.offers import WebSocket
-from tilde_core.runtime import Clock
 from tilde_core.sandbox_io.command_error import command_error, shown_command
 from tilde_core.sandbox_io.frames import Exit, StreamName, end_of_input, input_messages, launch, read_exec
 from tilde_core.sandbox_io.output import RunResult
@@ -21,6 +21,7 @@ from tilde_core.sandbox_io.recording import Recording
 
 __all__ = ["KILLED", "RunningCommand"]
 
+_SANDBOX_ENDED = "sandbox_ended"  # the reason for the end of a command that did not come to its own
 KILLED = 137  # as a shell says it of a command that SIGKILL ended
 
 
@@ -39,9 +40,9 @@ class RunningCommand:
         operation: str,
         explain: Callable[[CommandLostError], TildeError] = lambda error: error,
     ) -> None:
-        self.operation = operation
-        self.clock = clock
-        self.recording = Recording(clock)
+        self.operation: str = operation
+        self.clock: Clock = clock
+        self.recording: Recording = Recording(clock)
         self._websocket = websocket
         self._command = command
         self._explain = explain
@@ -116,6 +117,8 @@ class RunningCommand:
         if self._failure is not None:
             raise self._failure
         assert self._exit is not None
+        if self._exit.reason == _SANDBOX_ENDED:
+            raise self.lost(OutcomeUnknownError(self._exit.text))
         if self._exit.exit_code is None:
             raise SandboxError(
                 f"{self.shown} was not run to its end: {self._exit.text or 'the service gave no reason'}",

@@ -48,8 +48,11 @@ class Exit(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Reason and error in one; `""` if there is neither."""
-        return ": ".join(part for part in ((self.reason or "").replace("_", " "), self.error) if part)
+        """Reason and error in one; `""` if there is neither. What the error says anyway is not said twice."""
+        reason, error = (self.reason or "").replace("_", " "), self.error or ""
+        if reason.lower() in error.lower():
+            return error
+        return f"{reason}: {error}" if error else reason
 
 
 def launch(argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None) -> bytes:

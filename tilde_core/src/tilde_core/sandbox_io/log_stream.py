@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
@@ -38,7 +37,7 @@ class LogStream(PublicNames, Iterator[str]):
         self._name = operation.name
         self._keep_ends = keep_ends
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._lines: deque[str] = deque()
+        self._lines: Iterator[str] = iter(())
         self._begun: list[str] = []  # of a line that has not ended yet
         self._is_closed = False
 
@@ -52,15 +51,16 @@ class LogStream(PublicNames, Iterator[str]):
 
     def __next__(self) -> str:
         """Return the next line, waiting until there is one."""
-        while not self._lines:
-            data = self._read()
-            self._add(self._decoder.decode(data, final=not data))
-            if not data:
-                self._end_last_line()
-                break
-        if not self._lines:
-            raise StopIteration
-        return self._lines.popleft()
+        # Logs have millions of lines: what is done for each is next to nothing.
+        for line in self._lines:
+            return line
+        while data := self._read():
+            self._lines = iter(self._lines_in(self._decoder.decode(data)))
+            for line in self._lines:
+                return line
+        for line in self._last_line():
+            return line
+        raise StopIteration
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield what comes as it comes, in pieces of any size, and as the bytes that were written.
@@ -79,22 +79,23 @@ class LogStream(PublicNames, Iterator[str]):
             raise ValueError("read of a closed log")
         return self._reader.read()
 
-    def _add(self, text: str) -> None:
-        *ended, rest = text.split("\n")
-        for line in ended:
-            self._put("".join([*self._begun, line, "\n"]))
-            self._begun = []
-        if rest:
-            self._begun.append(rest)
+    def _lines_in(self, text: str) -> list[str]:
+        """The lines that end in `text`; what follows them is kept."""
+        first, *others = text.split("\n")
+        self._begun.append(first)
+        if not others:
+            return []
+        lines = ["".join(self._begun), *others[:-1]]
+        self._begun = others[-1:]
+        if self._keep_ends:
+            return [line + "\n" for line in lines]
+        return [line for line in (line.removesuffix("\r") for line in lines) if line]
 
-    def _end_last_line(self) -> None:
-        self._put("".join(self._begun))
+    def _last_line(self) -> list[str]:
+        """What was kept, if there is any: a line without an end."""
+        last = "".join([*self._begun, self._decoder.decode(b"", final=True)])
         self._begun = []
-
-    def _put(self, line: str) -> None:
-        line = line if self._keep_ends else line.rstrip("\r\n")
-        if line:
-            self._lines.append(line)
+        return [last] if last else []
 
     def __enter__(self) -> LogStream:
         return self

@@ -6,7 +6,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 
-from tilde_core.runtime import Clock
+from tilde_core.clock import Clock
 from tilde_core.sandbox_io.frames import StreamName
 from tilde_core.sandbox_io.output import CHUNK_SIZE, LiveStream, OutputStream, OutputWriter
 
@@ -28,7 +28,7 @@ class Recording:
         # So many bytes to stdout, then so many to stderr, then to stdout, and so on: eight bytes for each turn.
         self._turns = array("Q")
         self._changed = threading.Condition()
-        self.has_ended = False
+        self.has_ended: bool = False
 
     @property
     def stdout(self) -> OutputStream:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from tilde_local.api.call import Call, json_response
 from tilde_local.api.endpoint import Listed, Parameter, Time, Uuid, endpoint
+from tilde_local.errors import Forbidden
 from tilde_local.store import organizations, principals, users
 from tilde_local.store.records import Principal
 
@@ -77,18 +78,28 @@ def _describe(db: sqlite3.Connection, caller: Principal) -> UserAnswer:
     return UserAnswer(caller.id, caller.name, "", caller.name, caller.type, "active", created_at)
 
 
-@endpoint("checkUsername", {200: IsAvailable}, query=(Parameter("username", "the name", required=True),), errors=(400,))
+def _refuse_agents(call: Call) -> None:
+    """Raise Forbidden for an agent: no inline policy could grant what lies outside of organizations."""
+    if call.caller.type == "agent":
+        raise Forbidden("agents may do what their inline policies grant, which is never to look for users")
+
+
+@endpoint(
+    "checkUsername", {200: IsAvailable}, query=(Parameter("username", "the name", required=True),), errors=(400, 403)
+)
 def check_username(call: Call) -> Response:
     """GET /auth/check-username"""
+    _refuse_agents(call)
     username = call.query.required("username")
     with call.services.database.read() as db:
         available = users.is_name(username) and users.find_by_name(db, username) is None
     return json_response(IsAvailable(available))
 
 
-@endpoint("searchUsers", {200: Listed[Found]}, query=(Parameter("q", "how the username begins"),))
+@endpoint("searchUsers", {200: Listed[Found]}, query=(Parameter("q", "how the username begins"),), errors=(403,))
 def search(call: Call) -> Response:
     """GET /auth/search-users: the first 20 by name."""
+    _refuse_agents(call)
     with call.services.database.read() as db:
         found = users.search(db, call.query.text("q"), _MOST_FOUND)
     return json_response(Listed([Found(user.username, user.full_name) for user in found]))

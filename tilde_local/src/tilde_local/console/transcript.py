@@ -15,6 +15,7 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]{0,4096}(?:
 _UNFINISHED = re.compile(r"(?:\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)|\r)\Z")
 _LINE_END = re.compile(r"\r\n?")
 _MAX_ESCAPE = 4096
+_MAX_LINE = 4096
 _MAX_CHARACTER = 4
 
 
@@ -46,7 +47,7 @@ class Tail(NamedTuple):
 
 
 def read_tail(path: Path, limit: int) -> Tail:
-    """The last `limit` bytes of a file, from the beginning of a line where there is one; none if there is no file."""
+    """The last `limit` bytes of a file, or a few less, to begin with a line; none if there is no file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -54,13 +55,14 @@ def read_tail(path: Path, limit: int) -> Tail:
             data = file.read(limit)
     except FileNotFoundError:
         return Tail(b"", 0)
-    if skipped:
-        cut = data.find(b"\n") + 1 or _start_of_character(data)
-        data, skipped = data[cut:], skipped + cut
-    return Tail(data, skipped)
+    cut = _start(data) if skipped else 0
+    return Tail(data[cut:], skipped + cut)
 
 
-def _start_of_character(data: bytes) -> int:
-    """Where the first whole character begins: bytes of UTF-8 that go on with one are 10xxxxxx."""
-    begun = (index for index, byte in enumerate(data[:_MAX_CHARACTER]) if byte & 0xC0 != 0x80)
-    return next(begun, 0)
+def _start(data: bytes) -> int:
+    """Where the first whole line begins; if that is far, the first whole character."""
+    line = data.find(b"\n", 0, _MAX_LINE) + 1
+    if 0 < line < len(data):
+        return line
+    # The bytes of a character in UTF-8, but for the first, are 10xxxxxx.
+    return next((index for index, byte in enumerate(data[:_MAX_CHARACTER]) if byte & 0xC0 != 0x80), 0)

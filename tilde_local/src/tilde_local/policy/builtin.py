@@ -43,7 +43,7 @@ _POLICIES = (
     _policy(
         "Developer",
         "Work in repositories: no people, policies, keys or approvals, no deleting of repositories, and no reading of"
-        " secret values.",
+        " secret values but in sandboxes.",
         (*_READS, *_DEVELOPMENT),
     ),
     _policy("Approver", "Read repositories, and approve or roll back what waits for a review.", (*_READS, *_REVIEW)),

@@ -91,7 +91,7 @@ class Intake:
             with closing(change.open()) as file:
                 self._store(path, file, before)
         except OSError as error:
-            raise Failed("commit_failed", f"cannot read {path!r} in the sandbox: {error.strerror}") from error
+            raise Failed("commit_failed", f"cannot take in {path!r}: {error.strerror}") from error
 
     def _store(self, path: str, file: BinaryIO, before: Entry | None) -> None:
         if before is not None and is_same(self._services, before, file):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping, Sequence
 
 from tilde_local.runner.base import CommandNotStarted, Container, Process
 from tilde_local.sandboxes.active import Active
 from tilde_local.sandboxes.pipes import make_pipe
+from tilde_local.sandboxes.reader import Reader
 from tilde_local.sandboxes.terminal import Terminal
 from tilde_local.store.sandboxes import Outcome
 
 __all__ = ["MainCommand"]
 
-_PIECE = 256 * 1024
 _COLUMNS, _ROWS = 80, 24
 _TERM = {"TERM": "xterm-256color"}
 
@@ -27,7 +26,8 @@ class MainCommand:
         self._container = container
         self._argv = argv
         self._process: Process | None = None
-        self._reader: threading.Thread | None = None
+        self._reader: Reader | None = None
+        self._output = -1
         try:
             self._process = self._start_in_terminal() if in_terminal else self._start()
         except CommandNotStarted as error:
@@ -59,7 +59,7 @@ class MainCommand:
         finally:
             os.close(theirs)
             os.close(nothing)
-        self._read_in_thread(output)
+        self._read(output)
         return process
 
     def _start_in_terminal(self) -> Process:
@@ -70,20 +70,12 @@ class MainCommand:
             columns=_COLUMNS,
             rows=_ROWS,
         )
-        terminal = Terminal(master)
-        self._reader = threading.Thread(target=terminal.copy, args=(self._keep,), name="tilde-local-terminal")
-        self._reader.start()
-        self._active.terminal = terminal
+        self._read(os.dup(master))
+        self._active.terminal = Terminal(master)
         return process
 
-    def _read_in_thread(self, output: int) -> None:
-        def copy() -> None:
-            while data := os.read(output, _PIECE):
-                self._keep(data)
-            os.close(output)
-
-        self._reader = threading.Thread(target=copy, name="tilde-local-output")
-        self._reader.start()
+    def _read(self, output: int) -> None:
+        self._output, self._reader = output, Reader(output, self._keep)
 
     def _keep(self, data: bytes) -> None:
         if not self._active.output.append(data):
@@ -101,10 +93,13 @@ class MainCommand:
 
     def finish(self) -> None:
         """Wait until all that it printed is in the log."""
-        if self._reader is not None:
-            self._reader.join()
+        if self._process is None or self._reader is None:
+            return
+        exit_code = self._process.wait()
+        self._reader.finish()
+        os.close(self._output)
         terminal = self._active.terminal
-        if terminal is not None and self._process is not None:
-            terminal.exit_code = self._process.wait()
+        if terminal is not None:
+            terminal.exit_code = exit_code
             self._active.output.wake()
             terminal.close()

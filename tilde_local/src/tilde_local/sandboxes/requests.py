@@ -86,7 +86,7 @@ def _check_text(text: str, field: str) -> None:
 
 def _check_mountpoint(path: str, field: str) -> None:
     if not path.startswith("/") or path != posixpath.normpath(path) or path.startswith("//"):
-        raise BadRequest(f"{field}: expected an absolute path without '.', '..', '//' or a slash at the end: {path!r}")
+        raise BadRequest(f"{field}: expected an absolute path without '.', '..' or '//', got {path!r}")
     if len(path.encode()) > _MAX_MOUNTPOINT or not path.isprintable():
         raise BadRequest(f"{field}: expected at most {_MAX_MOUNTPOINT} bytes, all of them printable")
     if path == "/" or path.split("/")[1] in _SYSTEM or path in _SHARED:

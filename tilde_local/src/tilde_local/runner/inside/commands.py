@@ -2,8 +2,8 @@
 
     first process -> monitor -> command -> …
 
-The monitor is the parent of whatever loses its own, so that daemons stay recognizable as the command's. It tells the
-first process over a pipe, in lines of JSON, how the start went and how the command ended.
+The monitor is the parent of whatever loses its own, so that daemons stay recognizable as the command's. It waits for
+the command, and tells the first process how it ended.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import resource
 import signal
 import struct
 import termios
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .kernel import adopt_orphans
 from .messages import Message
 
-__all__ = ["become_command", "exit_code", "open_terminal", "start_monitor"]
+__all__ = ["Monitor", "become_command", "exit_code", "open_terminal", "start_monitor"]
 
 # What Python ignores, and programs count on.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
@@ -41,22 +41,69 @@ def open_terminal(columns: int, rows: int) -> tuple[int, int]:
     return master, terminal
 
 
-def start_monitor(request: Message, fds: list[int], limits: dict[str, int]) -> tuple[int, int]:
-    """Fork the monitor of a command on the descriptors `fds`: its pid, and the pipe to read. Raises OSError."""
-    reader, writer = os.pipe()
+class Monitor(NamedTuple):
+    """A monitor that was started: its pid, and what to read of it.
+
+    `status` has lines of JSON, `pid` of the command and then its exit `code`, and ends with the monitor. `failure` has
+    one object if the command did not start, and ends when it did.
+    """
+
+    pid: int
+    status: int
+    failure: int
+
+
+def start_monitor(request: Message, fds: list[int], limits: dict[str, int]) -> Monitor:
+    """Fork the monitor of a command on the descriptors `fds`. Raises OSError."""
+    (status, tells_status), (failure, tells_failure) = os.pipe(), os.pipe()
     try:
         pid = os.fork()
     except OSError:
-        os.close(reader)
-        os.close(writer)
+        os.close(status)
+        os.close(failure)
         raise
-    if pid == 0:
-        with contextlib.suppress(BaseException):
-            _keep_only([*fds, writer])
-            _Monitor(request, fds, limits, writer).run()
-        os._exit(0)
-    os.close(writer)
-    return pid, reader
+    else:
+        if pid == 0:
+            _monitor(request, fds, limits, (tells_status, tells_failure))
+        return Monitor(pid, status, failure)
+    finally:
+        os.close(tells_status)
+        os.close(tells_failure)
+
+
+def _monitor(request: Message, fds: list[int], limits: dict[str, int], writers: tuple[int, int]) -> NoReturn:
+    with contextlib.suppress(BaseException):
+        _keep_only([*fds, *writers])
+        status, failure = writers
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        adopt_orphans()
+        os.setsid()
+        command = os.fork()
+        if command == 0:
+            # Not told by the monitor: a command may kill that before it gets to it.
+            _tell(status, {"pid": os.getpid()})
+            become_command(request, fds, limits, failure)
+        for fd in {*fds, failure}:
+            os.close(fd)
+        _wait(command, status)
+    os._exit(0)
+
+
+def _tell(fd: int, message: Message) -> None:
+    os.write(fd, json.dumps(message).encode() + b"\n")
+
+
+def _wait(command: int, status: int) -> None:
+    """Reap until nothing is left that the command started."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            # It stays a zombie until its end is told: if this process is killed meanwhile, the first process finds it.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            if ended is not None and ended.si_pid == command:
+                by_signal = ended.si_code != os.CLD_EXITED
+                _tell(status, {"code": ended.si_status + 128 * by_signal})
+            os.waitpid(-1 if ended is None else ended.si_pid, 0)
 
 
 def _keep_only(fds: list[int]) -> None:
@@ -65,43 +112,6 @@ def _keep_only(fds: list[int]) -> None:
         os.closerange(edge, fd)
         edge = fd + 1
     os.closerange(edge, 65536)
-
-
-class _Monitor:
-    def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
-        self._request = request
-        self._fds = fds
-        self._limits = limits
-        self._writer = writer
-
-    def run(self) -> None:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        adopt_orphans()
-        os.setsid()
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(reader)
-            become_command(self._request, self._fds, self._limits, writer)
-        os.close(writer)
-        for fd in set(self._fds):
-            os.close(fd)
-        self._tell({"pid": pid})
-        with os.fdopen(reader, "rb") as stream:
-            failure = stream.read()
-        self._tell(json.loads(failure) if failure else {"started": True})
-        self._wait(pid)
-
-    def _tell(self, message: Message) -> None:
-        os.write(self._writer, json.dumps(message).encode() + b"\n")
-
-    def _wait(self, command: int) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, 0)
-                if pid == command:
-                    self._tell({"code": exit_code(status)})
 
 
 def become_command(request: Message, fds: list[int], limits: dict[str, int], writer: int) -> NoReturn:
