@@ -16,6 +16,7 @@ import tilde_local.cli
 from docs.blocks import DOCUMENTS, ROOT
 from docs.tables import table_rows
 from tilde_core.hooks import spec
+from tilde_core.network_config import NetworkArguments
 from tilde_core.transfer import limits
 from tilde_local.console.outputs import TAIL_BYTES
 from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
@@ -26,6 +27,7 @@ from tilde_local.store.paths import MAX_PATH_BYTES
 from tilde_local.triggers.conditions import MAX_PATHS
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+NETWORKS = (ROOT / "docs/corporate-networks.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
 
 
@@ -46,9 +48,20 @@ def test_every_error_is_in_the_table() -> None:
 
 
 def test_every_environment_variable_is_in_the_table() -> None:
-    config = (ROOT / "tilde_core/src/tilde_core/config.py").read_text(encoding="utf-8")
-    documented = {name for row in table_rows(GUIDE, "Settings") for name in quoted(row[2])}
+    core = ROOT / "tilde_core/src/tilde_core"
+    config = "".join((core / file).read_text(encoding="utf-8") for file in ("config.py", "network_config.py"))
+    rows = [*table_rows(GUIDE, "Settings"), *[row for row in table_rows(NETWORKS, "Settings") if len(row) == 6]]
+    documented = {name for row in rows for name in quoted(row[2])}
     assert documented == set(re.findall(r'"(TILDE_\w+)"', config))
+
+
+def test_every_setting_of_networks_is_in_the_table() -> None:
+    rows = [row for row in table_rows(NETWORKS, "Settings") if len(row) == 6]
+    assert [quoted(row[1])[0] for row in rows] == list(NetworkArguments.__slots__)
+    assert [quoted(row[3])[0] for row in rows] == list(NetworkArguments.__slots__)
+    others = {name for row in rows for name in quoted(row[4])}
+    source = (ROOT / "tilde_core/src/tilde_core/network_config.py").read_text(encoding="utf-8")
+    assert others == set(re.findall(r'"((?!TILDE_|REQUEST_METHOD)[A-Z]+_[A-Z_]+)"', source))
 
 
 def requirements(text: str, *keys: str) -> set[str]:
@@ -62,7 +75,7 @@ def requirements(text: str, *keys: str) -> set[str]:
 def test_every_dependency_has_a_reason() -> None:
     packages = set.union(
         *(
-            requirements(file.read_text(encoding="utf-8"), "dependencies", "testing", "s3", "gcs", "requires")
+            requirements(file.read_text(encoding="utf-8"), "dependencies", "testing", "http2", "s3", "gcs", "requires")
             for file in ROOT.glob("tilde_*/pyproject.toml")
         )
     )

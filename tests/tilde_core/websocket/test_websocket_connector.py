@@ -1,22 +1,17 @@
-"""What the contract leaves open: TLS, signs of life while messages wait to be taken, and what is imported when."""
+"""What the contract leaves open: signs of life while messages wait to be taken, and what is imported when."""
 
 from __future__ import annotations
 
-import shutil
-import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tilde.plugins import NotSentError, Request, Response, Timeout, WebSocket
-from tilde_core.testing import Exchange, LoopbackServer, ServerWebSocket, websocket
+from tilde.plugins import Request, Response, Timeout, WebSocket
+from tilde_core.testing import LoopbackServer, ServerWebSocket, websocket
 from tilde_core.testing.websockets import PING
-from tilde_core.websocket import dialing
 from tilde_core.websocket.connector import WebsocketClientConnector
 
 MIB = 1024 * 1024
@@ -92,65 +87,6 @@ def test_without_a_time_out_silence_is_borne(connector: WebsocketClientConnector
     peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=None))
     with pytest.raises(TimeoutError):
         peer.receive(0.1)
-    peer.close()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("openssl"):
-        pytest.skip("needs the openssl command")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    made = ["-keyout", str(path), "-out", str(path), "-days", "2", "-subj", "/CN=localhost"]
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(["openssl", "req", *options, *made], check=True, capture_output=True)
-    return path
-
-
-@pytest.fixture
-def secure(server: LoopbackServer, certificate: Path) -> LoopbackServer:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def wrap(exchange: Exchange) -> None:
-        exchange.connection = context.wrap_socket(exchange.connection, server_side=True)
-
-    server.on_connect(wrap)
-    return server
-
-
-def test_an_issuer_that_nobody_knows_is_refused(connector: WebsocketClientConnector, secure: LoopbackServer) -> None:
-    with pytest.raises(NotSentError, match=r"certificate of localhost:\d+ cannot be verified \(self.signed.*CA"):
-        opened(connector, f"wss://localhost:{secure.port}/?sig=1")
-    assert secure.requests == []
-
-
-def test_a_certificate_for_another_name_is_refused(
-    connector: WebsocketClientConnector, secure: LoopbackServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(dialing, "_ssl_context", lambda: context)
-    with pytest.raises(NotSentError, match="cannot be verified"):
-        opened(connector, f"wss://127.0.0.1:{secure.port}/")
-    assert secure.requests == []
-
-
-def test_both_directions_at_once_over_tls(
-    connector: WebsocketClientConnector, secure: LoopbackServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(dialing, "_ssl_context", lambda: context)
-
-    def serve(peer: ServerWebSocket) -> None:
-        while (message := peer.receive()) is not None:
-            peer.send(message)
-
-    secure.enqueue(websocket(serve))
-    peer = opened(connector, f"wss://localhost:{secure.port}/")
-    piece, count = b"x" * 64 * 1024, 200
-    with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(lambda: [peer.send(piece) for _ in range(count)])  # type: ignore[func-returns-value]
-        assert all(peer.receive(30) == piece for _ in range(count))
-        sending.result(30)
     peer.close()
 
 

@@ -37,13 +37,27 @@ from tilde_core.hooks.offers import (
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import ByteStream, Headers, Request, Response, Timeout
-from tilde_core.outgoing import SourceFailed, body_pieces, header_lines, split_url, split_websocket_url
+from tilde_core.network.dial import Dialer
+from tilde_core.network.failures import DialFailed
+from tilde_core.network.no_proxy import NoProxy
+from tilde_core.network.proxy import Proxy
+from tilde_core.network.route import Route, check_forwarded
+from tilde_core.network.tls import ClientCert
+from tilde_core.outgoing import (
+    SourceFailed,
+    body_pieces,
+    header_lines,
+    lines_with_own,
+    split_url,
+    split_websocket_url,
+)
 from tilde_core.refreshable_credentials import RefreshableCredentials
 
 __all__ = [
     "AccessToken",
     "Attempt",
     "ByteStream",
+    "ClientCert",
     "Clock",
     "ConfigurationError",
     "CredentialOffer",
@@ -51,12 +65,16 @@ __all__ = [
     "CredentialSettings",
     "CredentialsError",
     "CredentialsRefreshed",
+    "DialFailed",
+    "Dialer",
     "ErrorTable",
     "Event",
     "Headers",
+    "NoProxy",
     "NotSentError",
     "OutcomeUnknownError",
     "PluginError",
+    "Proxy",
     "RefreshableCredentials",
     "Request",
     "RequestFinished",
@@ -67,6 +85,7 @@ __all__ = [
     "RetryPolicy",
     "RetryScheduled",
     "RetrySettings",
+    "Route",
     "SourceFailed",
     "Timeout",
     "TransferProgress",
@@ -78,9 +97,11 @@ __all__ = [
     "WebSocketConnector",
     "WebSocketOffer",
     "body_pieces",
+    "check_forwarded",
     "error_about",
     "header_lines",
     "hookimpl",
+    "lines_with_own",
     "parse_expiry",
     "split_url",
     "split_websocket_url",

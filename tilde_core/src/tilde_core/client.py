@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -16,6 +17,7 @@ from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.models.account import CurrentUser, NameCheck, UserSummary
+from tilde_core.network_config import ClientCertArgument, FilePath, NetworkArguments
 from tilde_core.pipeline import Options, Pipeline
 from tilde_core.resources.account import Account
 from tilde_core.resources.api_keys import APIKeys
@@ -44,7 +46,21 @@ class Client(PublicNames):
         websocket: the name of an installed connector of WebSockets, or a `WebSocketConnector` of your own; else
             `TILDE_WEBSOCKET`, the config file, the one that ranks first. One of your own is closed with the client.
         credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
-        timeout: seconds for each wait of an attempt, or a `Timeout`.
+        proxy: the URL of a proxy for all requests (`http://user:password@host:port`, also https, socks5, socks5h); else
+            `TILDE_PROXY`, the config file, `HTTPS_PROXY` and its like.
+        no_proxy: hosts to be spoken to directly, as text with commas or a list; else `TILDE_NO_PROXY`, the config file,
+            `NO_PROXY`.
+        ca_bundle: certificates to trust besides the system's; else `TILDE_CA_BUNDLE`, the config file, `SSL_CERT_FILE`
+            and its like.
+        client_cert: the path of a client certificate, or `(certificate, key)`, or `(certificate, key, password)`; else
+            `TILDE_CLIENT_CERT`, the config file.
+        verify: whether to verify certificates (default true); else `TILDE_VERIFY`, the config file.
+        trust_env: whether `HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and their like count (default true); else
+            `TILDE_TRUST_ENV`, the config file.
+        timeout: seconds for each wait of an attempt, or a `Timeout`; else `TILDE_TIMEOUT`, the config file.
+        max_connections: how many requests may be under way at one time (default 32); else `TILDE_MAX_CONNECTIONS`, the
+            config file.
+        http2: whether to speak HTTP/2 to servers that can (default false); else `TILDE_HTTP2`, the config file.
         max_retries: how often a failed attempt is repeated at most (0 or more, default 3).
         user_agent: text added to the `User-Agent` header.
         plugins: plugin objects for this client alone.
@@ -63,13 +79,31 @@ class Client(PublicNames):
         transport: str | Transport | None = None,
         websocket: str | WebSocketConnector | None = None,
         credentials: str | None = None,
+        proxy: str | None = None,
+        no_proxy: str | Sequence[str] | None = None,
+        ca_bundle: FilePath | None = None,
+        client_cert: ClientCertArgument | None = None,
+        verify: bool | None = None,
+        trust_env: bool | None = None,
         timeout: float | Timeout | None = None,
+        max_connections: int | None = None,
+        http2: bool | None = None,
         max_retries: int | None = None,
         user_agent: str = "",
         plugins: Sequence[object] = (),
         clock: Clock | None = None,
     ) -> None:
-        options = _changed(Options(user_agent=user_agent), timeout, max_retries)
+        network = NetworkArguments(
+            proxy=proxy,
+            no_proxy=no_proxy,
+            ca_bundle=ca_bundle,
+            client_cert=client_cert,
+            verify=verify,
+            trust_env=trust_env,
+            timeout=None if timeout is None else Timeout.of(timeout),
+            max_connections=max_connections,
+            http2=http2,
+        )
         config = resolve_config(
             api_key=api_key,
             endpoint_url=endpoint_url,
@@ -77,14 +111,19 @@ class Client(PublicNames):
             transport=transport if isinstance(transport, str) else None,
             websocket=websocket if isinstance(websocket, str) else None,
             credentials=credentials,
+            network=network,
         )
+        given = _given("transport", transport, Transport)
+        _check_own_transport(given, network)
+        _warn_if_unverified(config)
         runtime = Runtime(
             config,
             plugins=plugins,
-            transport=_given("transport", transport, Transport),
+            transport=given,
             websocket=_given("websocket", websocket, WebSocketConnector),
             clock=clock,
         )
+        options = _changed(Options(user_agent=user_agent), config.network.timeout.value, max_retries)
         self._set_up(runtime, options, owner=True)
 
     def _set_up(self, runtime: Runtime, options: Options, *, owner: bool) -> None:
@@ -180,6 +219,25 @@ class Client(PublicNames):
             runtime.plugins,
             runtime.given_transport,
             runtime.given_websocket,
+        )
+
+
+def _check_own_transport(transport: Transport | None, network: NetworkArguments) -> None:
+    """Raise `ConfigurationError` for an argument that would go nowhere: such a transport has settings of its own."""
+    unused = [name for name in network.given() if name not in ("timeout", "trust_env")]
+    if transport is not None and unused:
+        raise ConfigurationError(
+            f"{', '.join(unused)} cannot be set on a transport that is given as an object: set it there, or name the "
+            'transport as in transport="httpx"'
+        )
+
+
+def _warn_if_unverified(config: Config) -> None:
+    if not config.network.verify.value:
+        warnings.warn(
+            f"TLS certificates are not verified ({config.network.verify.source}): whoever is on the way can read and "
+            "change everything, the API key too. For a CA that this machine does not know, use ca_bundle= instead",
+            stacklevel=3,
         )
 
 

@@ -6,38 +6,22 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
+from tilde_core.sources import CONFIG_FILE, Setting, Sources
 
 __all__ = ["DEFAULT_ENDPOINT_URL", "DEFAULT_SANDBOX_IMAGE", "Config", "Setting", "resolve_config"]
 
 DEFAULT_ENDPOINT_URL = "https://tilde.run"
 DEFAULT_SANDBOX_IMAGE = "ubuntu:22.04"
-CONFIG_FILE = "~/.tilde/config.yaml"
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
 _logger = logging.getLogger("tilde")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
-    """A value and its `source`: an argument, an environment variable, the config file, or the default.
-
-    The repr of a `secret` one does not show the value.
-    """
-
-    value: T
-    source: str
-    secret: bool = field(default=False, compare=False)
-
-    def __repr__(self) -> str:
-        shown = "***" if self.secret and self.value is not None else self.value
-        return f"Setting({shown!r}, source={self.source!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +36,7 @@ class Config:
     credentials: Setting[str | None]
     sandbox_credentials_uri: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
+    network: NetworkConfig
 
 
 def resolve_config(
@@ -62,9 +47,10 @@ def resolve_config(
     transport: str | None = None,
     websocket: str | None = None,
     credentials: str | None = None,
+    network: NetworkArguments | None = None,
 ) -> Config:
     """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
-    sources = _Sources(os.environ, _read_config_file())
+    sources = Sources(os.environ, _read_config_file())
     key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
@@ -78,38 +64,8 @@ def resolve_config(
         credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
         sandbox_credentials_uri=Setting(sandbox.value, sandbox.source, secret=True),  # its path may be a secret
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
+        network=resolve_network(sources, network or NetworkArguments()),
     )
-
-
-class _Sources:
-    """Where a setting may come from, in order."""
-
-    def __init__(self, environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
-        self._environ = environ
-        self._file = file
-
-    def find(self, name: str, argument: str | None, *variables: str, in_file: bool = False) -> Setting[str | None]:
-        if argument is not None:
-            return Setting(_checked_argument(name, argument), f"argument {name}")
-        for variable in variables:
-            value = self._environ.get(variable, "").strip()
-            if value:
-                return Setting(value, f"environment variable {variable}")
-        if in_file and name in self._file:
-            value = self._file[name]
-            if isinstance(value, str) and value.strip():
-                return Setting(value.strip(), CONFIG_FILE)
-            if value is not None and value != "":
-                _logger.warning("%s: %s is not text; it is treated as absent", CONFIG_FILE, name)
-        return Setting(None, "default")
-
-
-def _checked_argument(name: str, value: str) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name} must be a str, not {type(value).__name__}")
-    if not value.strip():
-        raise ConfigurationError(f"{name} is empty; leave it out to use the environment or the config file")
-    return value.strip()
 
 
 def _clean_key(key: Setting[str | None]) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tilde_core.client import Client
 from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
+from tilde_core.network_config import ClientCertArgument, FilePath
 from tilde_core.resources.organizations import Organizations
 from tilde_core.resources.repositories import Repository
 
@@ -36,7 +37,15 @@ def configure(
     transport: str | Transport | None = None,
     websocket: str | WebSocketConnector | None = None,
     credentials: str | None = None,
+    proxy: str | None = None,
+    no_proxy: str | Sequence[str] | None = None,
+    ca_bundle: FilePath | None = None,
+    client_cert: ClientCertArgument | None = None,
+    verify: bool | None = None,
+    trust_env: bool | None = None,
     timeout: float | Timeout | None = None,
+    max_connections: int | None = None,
+    http2: bool | None = None,
     max_retries: int | None = None,
     user_agent: str = "",
     plugins: Sequence[object] = (),
@@ -53,7 +62,15 @@ def configure(
         transport=transport,
         websocket=websocket,
         credentials=credentials,
+        proxy=proxy,
+        no_proxy=no_proxy,
+        ca_bundle=ca_bundle,
+        client_cert=client_cert,
+        verify=verify,
+        trust_env=trust_env,
         timeout=timeout,
+        max_connections=max_connections,
+        http2=http2,
         max_retries=max_retries,
         user_agent=user_agent,
         plugins=plugins,

@@ -168,10 +168,13 @@ class ServerError(APIError):
 
 
 class TransportError(TildeError):
-    """The network failed: name lookup, connection, TLS, time-out, a broken answer.
+    """The network failed: name lookup, connection, proxy, TLS, time-out, a broken answer.
 
-    `method` and `url` say which request it was (the URL without its query).
+    `method` and `url` say which request it was (the URL without its query). `is_permanent` tells that it would only
+    fail again until somebody changes something: a certificate that nobody trusts, a password that a proxy refused.
     """
+
+    is_permanent: bool = False
 
     def __init__(
         self, message: str = "", *, method: str = "", url: str = "", operation: str = "", request_id: str = ""

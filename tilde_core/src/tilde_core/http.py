@@ -172,7 +172,7 @@ class Request:
     `url` is absolute and fully encoded. `content` is bytes or a `ByteStream`; a transport sends exactly these bytes
     with a `Content-Length`. `operation` names the SDK call it belongs to (such as `"objects.get"`), `attempt` counts
     from 1, and `presigned` tells that the URL itself is the credential: nothing may be added to it, no header that
-    names the caller may go with it, and it must not be logged.
+    names the caller may go with it, and it must not be logged. `direct` forbids any proxy, whatever the settings say.
     """
 
     method: str
@@ -183,6 +183,7 @@ class Request:
     operation: str = ""
     attempt: int = 1
     presigned: bool = False
+    direct: bool = False
 
     @property
     def safe_url(self) -> str:

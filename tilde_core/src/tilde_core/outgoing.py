@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -11,12 +11,15 @@ from tilde_core.error_table import error_about
 from tilde_core.exceptions import ConfigurationError, OutcomeUnknownError, TransportError
 from tilde_core.http import ByteStream, Request
 
-__all__ = ["SourceFailed", "body_pieces", "header_lines", "split_url", "split_websocket_url"]
+__all__ = ["SourceFailed", "body_pieces", "header_lines", "lines_with_own", "split_url", "split_websocket_url"]
 
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 _URL = re.compile(r"(\w+)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
 _NOT_IN_A_VALUE = re.compile(r"[^\t -~\x80-\xff]")  # what is beyond Latin-1, and control characters
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
+# Framing is the transport's business, and a route adds credentials for the proxy that they are for.
+_LEFT_OUT = frozenset({"content-length", "transfer-encoding", "proxy-authorization"})
+# The libraries have a default for each of the first four.
+_NOT_FROM_SESSIONS = _LEFT_OUT | {"accept", "accept-encoding", "connection", "user-agent", "authorization", "host"}
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -69,7 +72,7 @@ def header_lines(request: Request) -> list[tuple[str, str]]:
 
     Raises `ConfigurationError` for a value that HTTP cannot carry.
     """
-    lines = [line for line in request.headers.multi_items() if line[0].lower() not in _FRAMING]
+    lines = [line for line in request.headers.multi_items() if line[0].lower() not in _LEFT_OUT]
     for name, value in lines:
         if _NOT_IN_A_VALUE.search(value):
             raise _unsendable(request, f"header {name}: the value holds a character that HTTP cannot carry")
@@ -77,6 +80,19 @@ def header_lines(request: Request) -> list[tuple[str, str]]:
     if size or request.method in _METHODS_WITH_BODY:
         lines.append(("Content-Length", str(size)))
     return [(name, value.strip(" \t")) for name, value in lines]
+
+
+def lines_with_own(request: Request, own: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the header lines, and those that the user's `own` session adds to every request.
+
+    Ours come first: of the same name, they count. A credential of the session is none for this service, and to a
+    presigned request nothing is added.
+    """
+    lines = header_lines(request)
+    if request.presigned:
+        return lines
+    taken = _NOT_FROM_SESSIONS | {name.lower() for name, _ in lines}
+    return lines + [(name, value) for name, value in own if name.lower() not in taken]
 
 
 def _unsendable(request: Request, message: str) -> ConfigurationError:

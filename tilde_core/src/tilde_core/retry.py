@@ -25,6 +25,7 @@ class DefaultRetryPolicy:
 
     `NotSentError` and 429 did not happen and may always be repeated. A time-out, a broken answer and 408, 500, 502,
     503, 504 may have happened: repeated only if a duplicate is harmless. `Retry-After` is honoured up to 120 seconds.
+    What is permanent (a certificate, a proxy that refuses the password) is not repeated.
     """
 
     def __init__(self, settings: RetrySettings) -> None:
@@ -49,6 +50,8 @@ class DefaultRetryPolicy:
 
 
 def _may_be_repeated(attempt: Attempt) -> bool:
+    if attempt.error is not None and attempt.error.is_permanent:
+        return False
     if attempt.error is not None:
         return attempt.repeatable or isinstance(attempt.error, NotSentError)
     if attempt.status == 429:  # refused before anything was done

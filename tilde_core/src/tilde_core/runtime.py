@@ -60,8 +60,9 @@ class Runtime:
         self._credentials: CheckedProvider | None = None
 
     def _check_choices(self) -> None:
-        if self.given_transport is None and self.config.transport.value is not None:
-            self.hooks.check_transport(self.config.transport.value)
+        settings, name = self._transport_settings(), self.config.transport.value
+        if self.given_transport is None and (name is not None or settings.http2):
+            self.hooks.check_transport(name, settings)
         if self.given_websocket is None and self.config.websocket.value is not None:
             self.hooks.check_websocket(self.config.websocket.value)
         if self.config.credentials.value is not None:
@@ -99,7 +100,7 @@ class Runtime:
 
     def _transport_settings(self) -> TransportSettings:
         """What is the same for every connection of this client, whoever makes it."""
-        return TransportSettings()
+        return self.config.network.for_transport()
 
     def _require_open(self) -> None:
         if self._closed:

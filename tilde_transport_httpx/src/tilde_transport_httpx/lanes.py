@@ -7,31 +7,57 @@ each connection here is an `httpx.HTTPTransport` of its own, which only one thre
 
 from __future__ import annotations
 
-import ssl
 import threading
-from functools import lru_cache
 
+import httpcore
 import httpx
+
+from tilde.plugins import Dialer, Route, TransportSettings
+from tilde_transport_httpx.network import NO_CONTEXT, Network
 
 __all__ = ["Lane", "Lanes"]
 
-_IDLE_SECONDS = 30.0  # below what load balancers allow, so that the server is rarely the one that hangs up
+
+class _Backend(httpx.HTTPTransport):
+    """An `httpx.HTTPTransport` with connections that the core opens; its own constructor would load certificates."""
+
+    def __init__(self, network: Network, settings: TransportSettings) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=NO_CONTEXT,
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=settings.keepalive_expiry,
+            http2=settings.http2,
+            network_backend=network,
+        )
 
 
 class Lane:
-    """One connection: open or not, to `origin` or to wherever it is used next."""
+    """One connection: open or not, along `route` or wherever it is used next."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.origin = ""
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_IDLE_SECONDS)
-        self.backend = httpx.HTTPTransport(verify=context, trust_env=False, limits=limits, retries=0)
+    def __init__(self, settings: TransportSettings, dialer: Dialer, route: Route) -> None:
+        self._network = Network(dialer, route)
+        self.backend: httpx.HTTPTransport = _Backend(self._network, settings)
+
+    @property
+    def route(self) -> Route:
+        """Where the connection leads, and through which proxy."""
+        return self._network.route
+
+    def turn_to(self, route: Route) -> None:
+        """Lead along `route` from now on. A connection along another one is closed."""
+        if route != self.route:
+            self.backend.close()
+            self._network.route = route
 
 
 class Lanes:
-    """At most `limit` lanes, all hosts together."""
+    """At most `settings.max_connections` lanes, all hosts together."""
 
-    def __init__(self, limit: int) -> None:
-        self._context = _ssl_context()  # here, so that CA certificates that cannot be read are told when it is opened
+    def __init__(self, settings: TransportSettings) -> None:
+        limit = settings.max_connections
+        self._settings = settings
+        self._dialer = Dialer(settings, ("http/1.1", "h2") if settings.http2 else ("http/1.1",))
         self._places = threading.Semaphore(limit)
         self._lock = threading.Lock()
         self._free: list[Lane] = []  # the one used last is at the end, and is taken first
@@ -39,18 +65,22 @@ class Lanes:
         self._unmade = limit
         self._closed = False
 
-    def take(self, origin: str, timeout: float | None) -> Lane | None:
-        """Return a lane for this thread alone, best one that is connected to `origin`; `None` if all stay busy."""
+    def route(self, origin: str, direct: bool) -> Route:
+        """Return the way to `origin`."""
+        return self._dialer.route(origin, direct=direct)
+
+    def take(self, route: Route, timeout: float | None) -> Lane | None:
+        """Return a lane for this thread alone, best one that is connected along `route`; `None` if all stay busy."""
         if not self._places.acquire(timeout=timeout):
             return None
         try:
             with self._lock:
-                lane = self._choose(origin)
+                lane = self._choose(route)
                 self._busy.add(lane)
         except BaseException:
             self._places.release()  # a place that is lost would be missing for good
             raise
-        lane.origin = origin
+        lane.turn_to(route)
         return lane
 
     def give_back(self, lane: Lane) -> None:
@@ -72,18 +102,12 @@ class Lanes:
         for lane in lanes:
             lane.backend.close()
 
-    def _choose(self, origin: str) -> Lane:
+    def _choose(self, route: Route) -> Lane:
         for index in range(len(self._free) - 1, -1, -1):
-            if self._free[index].origin == origin:
+            if self._free[index].route == route:
                 return self._free.pop(index)
         if self._unmade or not self._free:
-            lane = Lane(self._context)
+            lane = Lane(self._settings, self._dialer, route)
             self._unmade -= 1
             return lane
-        return self._free.pop(0)  # its connection to another host is closed for the new one
-
-
-@lru_cache(maxsize=1)
-def _ssl_context() -> ssl.SSLContext:
-    """Return the one context of this process: to load the CA certificates takes tens of milliseconds."""
-    return httpx.create_ssl_context(trust_env=False)
+        return self._free.pop(0)

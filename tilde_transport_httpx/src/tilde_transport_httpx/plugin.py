@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tilde.plugins import Transport, TransportOffer, TransportSettings, hookimpl
+from importlib.util import find_spec
 
-__all__ = ["open_transport", "tilde_transport"]
+from tilde.plugins import ConfigurationError, Transport, TransportOffer, TransportSettings, hookimpl
+
+__all__ = ["check", "open_transport", "tilde_transport"]
+
+
+def check(settings: TransportSettings) -> None:
+    """Raise `ConfigurationError` for settings that cannot be followed with what is installed."""
+    if settings.http2 and find_spec("h2") is None:
+        raise ConfigurationError("http2 needs the package h2: pip install 'h2>=4'")
 
 
 def open_transport(settings: TransportSettings) -> Transport:
@@ -17,4 +25,4 @@ def open_transport(settings: TransportSettings) -> Transport:
 @hookimpl
 def tilde_transport() -> TransportOffer:
     """Offer httpx, ahead of requests."""
-    return TransportOffer("httpx", 100, open_transport)
+    return TransportOffer("httpx", 100, open_transport, check)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from tilde.plugins import Transport, TransportOffer, TransportSettings, hookimpl
+from tilde.plugins import ConfigurationError, Transport, TransportOffer, TransportSettings, hookimpl
 
-__all__ = ["open_transport", "tilde_transport"]
+__all__ = ["check", "open_transport", "tilde_transport"]
+
+
+def check(settings: TransportSettings) -> None:
+    """Raise `ConfigurationError` for settings that requests cannot follow."""
+    if settings.http2:
+        raise ConfigurationError(
+            'requests speaks HTTP/1.1 only: for http2, choose transport="httpx" (with the package h2 installed)'
+        )
 
 
 def open_transport(settings: TransportSettings) -> Transport:
@@ -17,4 +25,4 @@ def open_transport(settings: TransportSettings) -> Transport:
 @hookimpl
 def tilde_transport() -> TransportOffer:
     """Offer requests, behind httpx."""
-    return TransportOffer("requests", 50, open_transport)
+    return TransportOffer("requests", 50, open_transport, check)

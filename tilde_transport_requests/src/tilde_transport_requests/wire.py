@@ -2,26 +2,25 @@
 
 urllib3 writes URLs anew, adds headers of its own, counts a TLS time-out as a read time-out, and has no time-out for
 writing. Its pools and connections may be subclassed, and they hand `body` through untouched: so that is where the whole
-request travels, and the URL that urllib3 sees, logs and quotes in its errors is one without a query.
+request travels, and the URL that urllib3 sees, logs and quotes in its errors is one without a query. The connections
+themselves are opened by the core, with its proxies and its TLS.
 """
 
 from __future__ import annotations
 
 import http.client
-import ssl
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import SKIP_HEADER
 
-from tilde.plugins import Timeout
+from tilde.plugins import Dialer, Route, Timeout
 
 __all__ = ["Outgoing", "pool_manager"]
 
@@ -30,8 +29,11 @@ _LOST_HEADERS = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuation
 
 @dataclass(frozen=True, eq=False)
 class Outgoing:
-    """A request on its way through urllib3: the target to the letter, every header line, the body and the limits."""
+    """A request on its way through urllib3: the route, the path for logs, the target to the letter, every header line,
+    the body and the limits."""
 
+    route: Route
+    path: str
     target: str
     lines: list[tuple[str, str]]
     body: bytes | Iterable[bytes] | None
@@ -55,21 +57,38 @@ class _StrictResponse(http.client.HTTPResponse):
 class _ToTheLetter(HTTPConnection):
     response_class = _StrictResponse
     _outgoing: Outgoing
+    _route: Route
+
+    def __init__(self, *args: Any, dialer: Dialer, keepalive_expiry: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._dialer = dialer
+        self._keepalive_expiry = keepalive_expiry
+        self._used = time.monotonic()
 
     def connect(self) -> None:
-        """Connect; what fails in the TLS handshake has not been sent either, and is told so."""
-        try:
-            super().connect()
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "timed out in the TLS handshake") from error
-        except OSError as error:
-            raise NewConnectionError(self, "the TLS handshake failed") from error
+        """Connect and make the TLS handshake, if any, within the time for connecting. Raises `DialFailed`."""
+        self._route = self._outgoing.route
+        self.sock = self._dialer.open(self._route, self._outgoing.timeout.connect)
+        self.is_verified = True  # as far as it is to be; urllib3 would warn with each connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this idle connection may be used: the server has not closed it, and soon will not."""
+        return super().is_connected and time.monotonic() - self._used < self._keepalive_expiry
+
+    def getresponse(self) -> Any:
+        """Read the head of the answer, and take note of when that was."""
+        answer = super().getresponse()
+        self._used = time.monotonic()
+        return answer
 
     def request(  # type: ignore[override]  # as urllib3 itself does
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, **options: Any
     ) -> None:
         """Send the `Outgoing` that stands in for the body."""
         self._outgoing = body
+        if not self.is_closed and self._route != body.route:  # the same server, through a proxy or not
+            self.close()
         if self.is_closed:
             self.connect()
         self.timeout = body.timeout.write
@@ -85,30 +104,27 @@ class _TlsToTheLetter(_ToTheLetter, HTTPSConnection):
     pass
 
 
-class _PoolTimeout(HTTPConnectionPool):
-    def urlopen(self, method: str, url: str, body: Any = None, **options: Any) -> Any:  # type: ignore[override]
-        """Send, waiting for a free connection no longer than the request allows."""
-        return super().urlopen(method, url, body=body, **{**options, "pool_timeout": body.timeout.pool})
+class _Requests(HTTPConnectionPool):
+    def __init__(self, *args: Any, dialer: Dialer, keepalive_expiry: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.conn_kw.update(dialer=dialer, keepalive_expiry=keepalive_expiry)
+
+    def _validate_conn(self, conn: Any) -> None:
+        """Leave it to `request` to connect, which knows the way."""
 
 
-class _Pool(_PoolTimeout):
+class _Pool(_Requests):
     ConnectionCls = _ToTheLetter
 
 
-class _TlsPool(_PoolTimeout, HTTPSConnectionPool):
+class _TlsPool(_Requests, HTTPSConnectionPool):
     ConnectionCls = _TlsToTheLetter
 
 
-def pool_manager(hosts: int, connections: int) -> PoolManager:
-    """Return pools for so many hosts, each with so many connections, that wait when all are busy."""
-    manager = PoolManager(num_pools=hosts, maxsize=connections, block=True, ssl_context=_ssl_context())
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+def pool_manager(hosts: int, connections: int, dialer: Dialer, keepalive_expiry: float) -> PoolManager:
+    """Return pools for so many hosts, each of which keeps so many connections for so many seconds."""
+    manager = PoolManager(num_pools=hosts, maxsize=connections)
+    options: dict[str, Any] = {"dialer": dialer, "keepalive_expiry": keepalive_expiry}
+    pools: dict[str, Any] = {"http": partial(_Pool, **options), "https": partial(_TlsPool, **options)}
+    manager.pool_classes_by_scheme = pools
     return manager
-
-
-@lru_cache(maxsize=1)
-def _ssl_context() -> ssl.SSLContext:
-    """Return the one context of this process: to load the CA certificates takes tens of milliseconds."""
-    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -82,9 +82,12 @@ class HookLayer:
         unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
         return f"Not used: {'; '.join(unused)}" if unused else ""
 
-    def check_transport(self, name: str) -> None:
-        """Raise `ConfigurationError` if no transport of this name is installed. Opens nothing."""
-        self._choose_transport(name)
+    def check_transport(self, name: str | None, settings: TransportSettings) -> None:
+        """Raise `ConfigurationError` if no transport of this name is installed, or if it cannot follow the settings.
+        Opens nothing."""
+        chosen = self._choose_transport(name)
+        if chosen.offer.check is not None:
+            call_plugin(chosen.plugin, f"check of {chosen.offer.name!r}", chosen.offer.check, settings)
 
     def check_websocket(self, name: str) -> None:
         """Raise `ConfigurationError` if no connector of this name is installed. Opens nothing."""

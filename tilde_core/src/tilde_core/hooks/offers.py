@@ -9,10 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from tilde_core.clock import Clock
 from tilde_core.exceptions import TransportError
 from tilde_core.http import Headers, Request, Response
+from tilde_core.network.no_proxy import NoProxy
+from tilde_core.network.proxy import Proxy
+from tilde_core.network.tls import ClientCert
 
 __all__ = [
     "Attempt",
@@ -34,13 +38,34 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSettings:
-    """What a transport, or a connector of WebSockets, is opened with. `max_connections` bounds the sockets that a
-    transport may hold open at one time.
+    """What a transport, or a connector of WebSockets, is opened with.
 
-    It reads nothing else: no environment variable, no `.netrc`, no file.
+    It reads nothing else: no environment variable, no `.netrc`, no file but these.
+
+    `max_connections` bounds the requests that are under way at one time, and `keepalive_expiry` is how many seconds a
+    connection that nobody uses is kept. `http_proxy` and `https_proxy` are for the URLs that begin so; which one a URL
+    takes is what `proxy_for` says. `ca_bundle` is trusted besides the system's store. A `Dialer` opens connections
+    as all of this says.
     """
 
     max_connections: int = 32
+    keepalive_expiry: float = 30.0
+    http_proxy: Proxy | None = None
+    https_proxy: Proxy | None = None
+    no_proxy: NoProxy = field(default_factory=NoProxy)
+    ca_bundle: str | None = None
+    client_cert: ClientCert | None = None
+    verify: bool = True
+    http2: bool = False
+
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Return the proxy for a URL that begins with http, https, ws or wss; `None` is directly. Looks nothing up."""
+        parts = urlsplit(url)
+        is_secure = parts.scheme in ("https", "wss")
+        proxy = self.https_proxy if is_secure else self.http_proxy
+        if proxy is None or self.no_proxy.matches(parts.hostname or "", parts.port or (443 if is_secure else 80)):
+            return None
+        return proxy
 
 
 @runtime_checkable
@@ -64,11 +89,16 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TransportOffer:
-    """A transport that can be had: its name, its rank (highest wins when nothing was chosen), and how to open it."""
+    """A transport that can be had: its name, its rank (highest wins when nothing was chosen), and how to open it.
+
+    `check` raises `ConfigurationError` for settings that it cannot follow, and says which transport can. It is asked
+    when a client is made, long before `open`, and so imports nothing heavy.
+    """
 
     name: str
     priority: int
     open: Callable[[TransportSettings], Transport]
+    check: Callable[[TransportSettings], None] | None = None
 
 
 @runtime_checkable

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["Behavior", "Exchange", "RecordedRequest"]
@@ -89,6 +90,11 @@ class Exchange:
         """Send a status line and header lines."""
         lines = [f"HTTP/1.1 {status} Status", *(f"{name}: {value}" for name, value in headers), "", ""]
         self.send("\r\n".join(lines).encode("latin-1"))
+
+    def peer_certificate(self) -> Mapping[str, object]:
+        """Return what the client's certificate says, an empty mapping without one."""
+        secured = self.connection
+        return (secured.getpeercert() or {}) if isinstance(secured, ssl.SSLSocket) else {}
 
     def end_sending(self) -> None:
         """Tell the client that nothing more will come, and go on listening."""

@@ -9,6 +9,7 @@ from tilde_core.error_table import error_about
 from tilde_core.exceptions import NotSentError
 from tilde_core.hooks.offers import TransportSettings, WebSocket
 from tilde_core.http import Request, Response
+from tilde_core.network.dial import Dialer
 from tilde_core.outgoing import split_websocket_url
 from tilde_core.websocket.channel import Channel
 from tilde_core.websocket.connection import Connection
@@ -20,10 +21,14 @@ __all__ = ["WebsocketClientConnector"]
 
 
 class WebsocketClientConnector:
-    """A `WebSocketConnector` over websocket-client. Reads no environment variable and no file but CA certificates."""
+    """A `WebSocketConnector` over websocket-client. Reads no environment variable and no file but certificates.
+
+    Raises `ConfigurationError` for certificates that cannot be used.
+    """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
         self._settings = settings or TransportSettings()
+        self._dialer = Dialer(self._settings)
         self._lock = threading.Lock()
         self._open: set[Connection] = set()
         self._closed = False
@@ -32,9 +37,9 @@ class WebsocketClientConnector:
         """Open a connection as `request` asks, or return the answer that refuses it. Raises `TransportError`."""
         if self._closed:
             raise _closed(request)
-        origin, _ = split_websocket_url(request)
+        split_websocket_url(request)  # refuses a URL that no server can be asked for
         with ERRORS.guard(request):
-            channel = Channel(dial(origin, request.timeout.connect))
+            channel = Channel(dial(self._dialer, request))
             try:
                 refusal = shake_hands(request, channel)
             except BaseException:

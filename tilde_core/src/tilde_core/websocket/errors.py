@@ -10,18 +10,10 @@ from websocket import _exceptions as exceptions
 from tilde_core.error_table import ErrorTable
 from tilde_core.exceptions import NotSentError, OutcomeUnknownError
 
-__all__ = ["ERRORS", "ConnectTimeout", "ConnectionFailed", "ConnectionLost", "PeerSilent"]
+__all__ = ["ERRORS", "ConnectionLost", "PeerSilent"]
 
 _NO_HTTP = "{host} answered something that is not HTTP, or stopped halfway{detail}"
 _NO_WEBSOCKET = "{host} sent something that breaks the rules of WebSockets"
-
-
-class ConnectionFailed(OSError):
-    """No connection came about, not even its TLS."""
-
-
-class ConnectTimeout(ConnectionFailed):
-    """It took too long."""
 
 
 class ConnectionLost(OSError):
@@ -36,8 +28,6 @@ class PeerSilent(OSError):
 ERRORS: ErrorTable = ErrorTable(
     {
         # Nothing left this machine.
-        ConnectionFailed: (NotSentError, ""),
-        ConnectTimeout: (NotSentError, "{host} took no connection within {connect} seconds: is it reachable?"),
         exceptions.WebSocketAddressException: (NotSentError, ""),
         exceptions.WebSocketProxyException: (NotSentError, ""),
         # Something may have left it.

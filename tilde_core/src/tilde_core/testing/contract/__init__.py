@@ -18,8 +18,11 @@ pytest.register_assert_rewrite(
     "tilde_core.testing.contract.base",
     "tilde_core.testing.contract.connections",
     "tilde_core.testing.contract.failures",
+    "tilde_core.testing.contract.network_base",
     "tilde_core.testing.contract.outgoing",
+    "tilde_core.testing.contract.proxies",
     "tilde_core.testing.contract.secrecy",
+    "tilde_core.testing.contract.trust",
     "tilde_core.testing.contract.websocket",
 )
 

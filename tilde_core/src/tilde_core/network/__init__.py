@@ -1,0 +1,1 @@
+"""How connections are made: proxies, trust, TLS. The same for every transport, and for WebSockets."""

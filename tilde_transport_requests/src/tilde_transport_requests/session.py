@@ -1,0 +1,160 @@
+"""Sends requests through a session that the user has made: its adapters, proxies, certificates, hooks and `auth`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import requests
+from requests.auth import HTTPBasicAuth
+from requests.hooks import dispatch_hook
+from requests.structures import CaseInsensitiveDict
+from requests.utils import select_proxy
+from urllib3 import BaseHTTPResponse
+
+from tilde.plugins import (
+    ConfigurationError,
+    Request,
+    Response,
+    TransportSettings,
+    lines_with_own,
+    split_url,
+)
+from tilde_transport_requests.answers import Answers, Places
+from tilde_transport_requests.connections import body_of
+from tilde_transport_requests.errors import ERRORS
+from tilde_transport_requests.logs import queries_hidden
+
+__all__ = ["OwnSession"]
+
+_FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+
+class OwnSession:
+    """A `requests.Session` of the user. It is never changed; what the user changes counts from the next request on."""
+
+    def __init__(self, session: requests.Session, settings: TransportSettings) -> None:
+        _check(session)
+        self._session = session
+        self._places = Places(settings.max_connections)
+        self._answers = Answers()
+
+    def send(self, request: Request) -> Response:
+        """Send `request` and return the answer with its body unread."""
+        split_url(request)  # refuses a URL that no server can be asked for
+        options = self._options(request)
+        prepared = self._prepared(request, options)
+        free = self._places.take(request)
+        try:
+            with ERRORS.guard(request, quotes_urls=True), queries_hidden():
+                answer = self._exchange(prepared, options)
+                return self._response(request, answer, free)
+        except BaseException:
+            free()
+            raise
+
+    def close(self) -> None:
+        """Cut off the answers that are not read yet. The session stays open."""
+        self._answers.close()
+
+    def _options(self, request: Request) -> dict[str, Any]:
+        """Return proxies and certificates as the session has them, with those of its environment if it trusts it."""
+        session = self._session
+        # With None in place of what it has itself, REQUESTS_CA_BUNDLE would outrank `session.verify = False`.
+        options = dict(session.merge_environment_settings(request.url, {}, True, session.verify, session.cert))
+        return {**options, "timeout": (request.timeout.connect, request.timeout.read)}
+
+    def _prepared(self, request: Request, options: Mapping[str, Any]) -> requests.PreparedRequest:
+        """Not `Session.prepare_request`: that looks into `.netrc` and writes the URL anew."""
+        prepared = requests.PreparedRequest()
+        prepared.method = request.method
+        prepared.url = request.url
+        prepared.headers = CaseInsensitiveDict(_joined(lines_with_own(request, _texts(self._session.headers))))
+        prepared.body = _Body(request) if len(request.content) else None  # type: ignore[assignment]
+        hooks = self._session.hooks.get("response") or []
+        prepared.hooks = {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
+        if self._session.auth is not None:
+            _authenticate(prepared, self._session.auth, request, is_forwarded=_is_forwarded(request.url, options))
+        return prepared
+
+    def _exchange(self, prepared: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+        """Not `Session.send`: that follows redirects and keeps cookies."""
+        answer = self._session.get_adapter(str(prepared.url)).send(prepared, **options)
+        try:
+            hooked = _dispatched(prepared.hooks, answer, options)
+        except requests.HTTPError as error:  # a hook that raises for a status; the core knows what each one means
+            if error.response is None:
+                raise
+            return error.response
+        except BaseException:
+            answer.close()
+            raise
+        return hooked
+
+    def _response(self, request: Request, answer: requests.Response, free: Callable[[], None]) -> Response:
+        was_read = getattr(answer, "_content_consumed", False)
+        if isinstance(answer.raw, BaseHTTPResponse) and not was_read:
+            return self._answers.response(request, answer.raw, free)
+        # A hook has read the body, or an adapter that is none of urllib3 has made it up. requests has decoded it.
+        lines = [(name, value) for name, value in answer.headers.items() if name.lower() not in _FRAMING]
+        content = answer.content
+        free()
+        return Response(answer.status_code, lines, content)
+
+
+def _dispatched(hooks: Any, answer: requests.Response, options: dict[str, Any]) -> requests.Response:
+    hooked: requests.Response = dispatch_hook("response", hooks, answer, **options)  # type: ignore[no-untyped-call]
+    return hooked
+
+
+class _Body:
+    """The body; a hook that answers a challenge may send it again."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        body = body_of(self._request)
+        assert body is not None
+        yield from [body] if isinstance(body, bytes) else body
+
+
+def _check(session: requests.Session) -> None:
+    """Raise `ConfigurationError` for what cannot stay in force."""
+    if isinstance(session.auth, (tuple, HTTPBasicAuth)):
+        raise ConfigurationError(
+            "session.auth is a user and a password, which would replace the API key; for a proxy, put them into its "
+            "URL in session.proxies"
+        )
+    if session.params:
+        raise ConfigurationError("session.params would be added to every URL, also to signed ones; leave it empty")
+
+
+def _texts(headers: Mapping[str, str | bytes]) -> list[tuple[str, str]]:
+    return [(name, value.decode("latin-1") if isinstance(value, bytes) else value) for name, value in headers.items()]
+
+
+def _joined(lines: list[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in lines:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _authenticate(prepared: requests.PreparedRequest, auth: Any, request: Request, *, is_forwarded: bool) -> None:
+    """Let `session.auth` do its work (Kerberos and NTLM add hooks), without letting it touch our credentials."""
+    before = prepared.headers.copy()
+    prepared.__dict__.update(auth(prepared).__dict__)
+    after = before.copy() if request.presigned else prepared.headers
+    after.pop("Authorization", None)
+    if "Authorization" in before:
+        after["Authorization"] = before["Authorization"]
+    proxy_authorization = prepared.headers.get("Proxy-Authorization")
+    after.pop("Proxy-Authorization", None)
+    if proxy_authorization is not None and is_forwarded:  # in a tunnel, the server would get it
+        after["Proxy-Authorization"] = proxy_authorization
+    prepared.headers = after
+
+
+def _is_forwarded(url: str, options: Mapping[str, Any]) -> bool:
+    return url.lower().startswith("http:") and bool(select_proxy(url, options["proxies"]))
