@@ -42,6 +42,7 @@ NO_HANDSHAKE: dict[str, Behavior] = {
     "reset": behaviors.reset_after_request(),
     "garbage": behaviors.garbage(),
     "half a head": behaviors.garbage(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"),
+    "NUL in a header": behaviors.garbage(b"HTTP/1.1 403 No\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n"),
     "wrong key": behaviors.garbage(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"
@@ -281,6 +282,22 @@ class WebSocketContract:
         assert first.read() == b"no"
         assert isinstance(second, Response)
         assert second.status == 200
+
+    @pytest.mark.parametrize("interim", [100, 102, 103])
+    def test_interim_answers_are_passed_over(
+        self, connector: WebSocketConnector, server: LoopbackServer, interim: int
+    ) -> None:
+        """The one that counts comes behind them."""
+
+        def act(exchange: Exchange) -> None:
+            exchange.send_head(interim, [("Link", "</style.css>")])
+            websocket(echo)(exchange)
+
+        server.enqueue(act)
+        opened = self.open(connector, server)
+        opened.send(b"x")
+        assert opened.receive(5) == b"x"
+        opened.close()
 
     def test_what_comes_right_behind_the_handshake(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """In the same packet: it belongs to the WebSocket."""
