@@ -155,6 +155,7 @@ class WebSocketContract:
     def test_fragments_are_put_together(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """With a ping between them, which is answered; and messages of text are bytes like all others."""
         got: list[Frame | None] = []
+        answered = server.gate()
 
         def serve(peer: ServerWebSocket) -> None:
             peer.send_frame(BINARY, b"one ", is_last=False)
@@ -163,10 +164,12 @@ class WebSocketContract:
             peer.send_frame(CONTINUATION, b"message")
             peer.send_frame(TEXT, "ß".encode())
             got.append(peer.read_frame())
+            answered.set()
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
         assert (opened.receive(5), opened.receive(5)) == (b"one message", "ß".encode())
+        assert answered.wait(10)
         opened.close()
         assert got == [Frame(PONG, b"there?")]
 
