@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tilde
 from tilde.models import Agent, ApprovalResult, Commit, ImportJob, Organization, Repository, SandboxStatus
+from tilde_auth_sandbox import SandboxCredentials
 
 
 def total_size(commit: Commit) -> int:
@@ -108,6 +109,12 @@ def fire(repo: Repository) -> list[str]:
     )
     trigger = trigger.update(conditions=trigger.conditions, sandbox_config={**trigger.sandbox_config, "image": "j"})
     return [path for run in trigger.toggle(enabled=True).runs.list() for path in run.matched_paths]
+
+
+def who_am_i(client: tilde.Client) -> tuple[str, datetime | None]:
+    token = client.access_token()
+    name: str = SandboxCredentials.of(client).principal_name
+    return name, token.expires_at if token else None
 
 
 def module_level() -> list[str]:

@@ -38,12 +38,8 @@ class Row:
         return self.text[leading.end() :].strip() if leading else self.text
 
     @property
-    def is_open(self) -> bool:
-        return self.proof == "open"
-
-    @property
     def tests(self) -> list[str]:
-        return [] if self.is_open else _QUOTED.findall(self.proof)
+        return _QUOTED.findall(self.proof)
 
     @property
     def snippets(self) -> list[str]:

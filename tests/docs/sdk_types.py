@@ -59,12 +59,12 @@ def _of_instances(owner: type, name: str) -> Any:
         return next((_hint(init, name) for init in knowing), UNKNOWN)
     if name in getattr(owner, "__struct_fields__", ()):
         return _field(owner, name)
-    return get_type_hints(owner)[name] if name in getattr(owner, "__dataclass_fields__", ()) else UNKNOWN
+    return get_type_hints(owner, localns=NAMES)[name] if name in getattr(owner, "__dataclass_fields__", ()) else UNKNOWN
 
 
 def _field(owner: type, name: str) -> Any:
     """At run time, every field that has a default may be null on the wire; the default tells whether it stays so."""
-    hint = get_type_hints(owner)[name]
+    hint = get_type_hints(owner, localns=NAMES)[name]
     has_none = inspect.signature(owner).parameters[name].default is None
     return hint if has_none else _without_none(hint)
 

@@ -20,6 +20,8 @@ _TAKEN_FOR_GRANTED = {
     "org": NAMES["Organization"],
     "commit": NAMES["Commit"],
     "connector": NAMES["Connector"],
+    "sandbox": NAMES["Sandbox"],
+    "trigger": NAMES["SandboxTrigger"],
     # The reader's own:
     **dict.fromkeys(("process", "load_checkpoint", "save_checkpoint", "key_id", "time"), FOREIGN),
 }
@@ -27,15 +29,11 @@ _TAKEN_FOR_GRANTED = {
 
 @dataclass(frozen=True)
 class Use:
-    """A name, whose it is (`""` for a class itself), and the keyword arguments that it is called with.
-
-    What is not `known` the SDK does not have (yet), nor is it known whose it is.
-    """
+    """A name, whose it is (`""` for a class itself), and the keyword arguments that it is called with."""
 
     owner: str
     name: str
     keywords: frozenset[str] = frozenset()
-    known: bool = True
 
     def __str__(self) -> str:
         arguments = f"({', '.join(f'{name}=' for name in sorted(self.keywords))})" if self.keywords else ""
@@ -108,8 +106,8 @@ class _Reader(ast.NodeVisitor):
     def _attribute(self, owner: Any, name: str, keywords: frozenset[str]) -> Any:
         kind = attribute(owner, name)
         if kind is UNKNOWN:
-            self.uses.add(Use("", name, keywords, known=False))
-        elif name_of(owner):
+            raise AssertionError(f"{name} is nothing that the SDK has")
+        if name_of(owner):
             self.uses.add(Use(name_of(owner), name, keywords))
         return kind
 

@@ -20,30 +20,6 @@ needs_the_page = pytest.mark.skipif(
     not page.PAGE.is_file(), reason=f"the specification is not beside this checkout ({page.PAGE})"
 )
 
-ABOUT_SANDBOXES = {
-    "Running inside a sandbox",
-    "Default sandbox image",
-    "Sandbox Execution",
-    "Transactional by default",
-    "Interactive shell",
-    "One-shot execution",
-    "Output streams",
-    "Sandboxes (Low-Level)",
-    "Creating a sandbox",
-    "Checking status and streaming logs",
-    "Cancelling a sandbox",
-    "Listing sandboxes",
-    "Delegation",
-    "Sandbox Triggers",
-    "Creating a trigger",
-    "Listing triggers",
-    "Updating a trigger",
-    "Enabling and disabling",
-    "Deleting a trigger",
-    "Viewing trigger runs",
-    "Secret precedence in sandboxes",
-}
-
 # Words that look like names, and why they are none of the SDK's.
 NO_NAMES = {
     "g": "of 'e.g.'",
@@ -85,7 +61,7 @@ def registered() -> set[str]:
 
 
 def test_every_proof_is_there() -> None:
-    missing = [str(row) for row in ROWS if not row.is_open and not row.tests and not row.snippets]
+    missing = [str(row) for row in ROWS if not row.tests and not row.snippets]
     for row in ROWS:
         missing += [f"{row}: snippet {number}" for number in row.snippets if number not in registered()]
         for test in row.tests:
@@ -96,28 +72,12 @@ def test_every_proof_is_there() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize(
-    ("row", "code"), [each for each in CODES if not each[0].is_open], ids=[c for r, c in CODES if not r.is_open]
-)
+@pytest.mark.parametrize(("row", "code"), CODES, ids=[code for _, code in CODES])
 def test_what_is_proven_is_there(row: Row, code: str) -> None:
     kept(code)
     status = re.match(r"(\d{3}|5xx)\b", row.words)
     if status:
         assert error_for_status(int(status[1].replace("xx", "00"))).__name__ == code
-
-
-@pytest.mark.parametrize(
-    ("row", "code"), [each for each in CODES if each[0].is_open], ids=[c for r, c in CODES if r.is_open]
-)
-def test_what_is_open_is_not_there_yet(row: Row, code: str) -> None:
-    with pytest.raises(AssertionError):
-        kept(code)
-
-
-def test_only_sandboxes_and_triggers_are_open() -> None:
-    still_open = [row for row in ROWS if row.is_open]
-    assert [str(row) for row in still_open if not row.codes] == []
-    assert [str(row) for row in still_open if row.section not in ABOUT_SANDBOXES and "sandbox" not in row.text] == []
 
 
 @needs_the_page
@@ -127,14 +87,12 @@ def test_sections_are_those_of_the_page() -> None:
 
 
 def has_row(use: Use) -> bool:
-    """Whether the rows of what is used have all the arguments; of what is not there yet, the name alone is known."""
-    matching = [code for row, code in CODES if row.is_open != use.known and _names(code, use)]
+    """Whether the rows of what is used have all the arguments."""
+    matching = [code for _, code in CODES if _names(code, use)]
     return bool(matching) and use.keywords <= frozenset().union(*map(keywords, matching))
 
 
 def _names(code: str, use: Use) -> bool:
-    if not use.known:
-        return identifiers(code)[-1] == use.name
     return (kept(code).owner, kept(code).name) == (use.owner, use.name)
 
 

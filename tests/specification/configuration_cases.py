@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
 import pytest
@@ -12,7 +11,6 @@ from specification.world import World, snippet, text_of
 from tilde import Client
 from tilde.exceptions import ConfigurationError
 from tilde_core.default_client import default_client
-from tilde_core.testing import LoopbackServer, behaviors
 
 
 @snippet("003")
@@ -68,21 +66,6 @@ def custom_endpoint(world: World) -> None:
     world.run({"https://custom.tilde.example.com": world.server.endpoint_url}, tilde=tilde)
     assert tilde.repository("my-team/my-data").id == world.repository.id
     assert default_client().config.endpoint_url.source == "argument endpoint_url"
-
-
-@snippet("010")
-def inside_a_sandbox(world: World) -> None:
-    world.unset("TILDE_API_KEY", "TILDE_ENDPOINT_URL")
-    token = {"access_token": world.server.api_key, "expires_at": "2099-01-01T00:00:00Z", "principal_type": "user"}
-    with LoopbackServer() as metadata:
-        metadata.script("/credentials", behaviors.answer(200, json.dumps(token).encode()))
-        world.monkeypatch.setenv("TILDE_SANDBOX_CREDENTIALS_URI", metadata.url("/credentials"))
-        world.monkeypatch.setenv("TILDE_API_URL", world.server.endpoint_url)
-        repo = world.run().names["repo"]
-        assert metadata.requests == []
-        assert repo.id == world.repository.id
-        assert len(metadata.requests) == 1
-    assert default_client().config.endpoint_url.source == "environment variable TILDE_API_URL"
 
 
 @snippet("011")

@@ -198,6 +198,19 @@ def test_a_failed_fetch_is_no_error_while_the_token_lives_and_is_put_off(caplog:
     assert "the vault is sealed" in caplog.text
 
 
+def test_a_fetch_that_succeeds_ends_the_patience(caplog: pytest.LogCaptureFixture) -> None:
+    setup = Setup(600)
+    setup.token()
+    for _ in range(2):
+        born = setup.clock.now
+        setup.source.trouble = [CredentialsError("sealed")] * 3
+        for second in (550, 551, 553, 557):
+            setup.clock.now = born + second
+            setup.token()
+        assert [time - born for time in setup.source.times[-4:]] == [550, 551, 553, 557]
+        setup.clock.now = setup.source.times[-1]
+
+
 def test_a_failed_fetch_is_an_error_once_the_token_is_dead() -> None:
     setup = Setup()
     setup.token()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sqlite3
@@ -10,7 +11,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -178,6 +181,23 @@ def test_a_connection_that_works(connectors: Connectors, s3: S3Server, gcs: GcsS
         assert connectors.probe(**given).json == {"status": "ok"}
         made = connectors.create(str(given["type"]), **given)["id"]
         assert connectors.call("POST", f"/{made}/test").json == {"status": "ok"}
+
+
+def test_importing_the_library_takes_nothing_from_the_time_for_an_answer(
+    connectors: Connectors, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported: list[str] = []
+
+    def note(name: str) -> ModuleType:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        imported.append(name)
+        return import_module(name)
+
+    s3.bucket("works")
+    monkeypatch.setattr(sources, "import_module", note)
+    assert connectors.probe(source_uri="s3://works/", config=s3.config).json == {"status": "ok"}
+    assert imported == ["tilde_local.imports.s3"]
 
 
 def test_a_connection_that_does_not(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 if TYPE_CHECKING:
-    from tilde_local.conftest import Gated
+    from tilde_local.conftest import Gated, Sandbox
 
 _CHROMIUM, _DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 REASON = "the tests in a browser are left out: Debian's chromium and chromium-driver are not installed"
@@ -65,6 +66,20 @@ class Browser:
     def press(self, *keys: str) -> None:
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
 
+    def in_frame(self, script: str) -> Any:
+        """Run a script, for which `frame` is the document in the frame of the page.
+
+        The driver itself does not go there: it would wait until all of it has come.
+        """
+        return self.run(f"const frame = document.querySelector('iframe').contentDocument; {script}")
+
+    def wait_in_frame(self, words: str) -> str:
+        """What the frame says, as soon as these words are among it."""
+        read = "return frame.body ? frame.body.innerText : ''"
+        return str(
+            WebDriverWait(self.driver, 20, 0.05).until(lambda _: words in self.in_frame(read) and self.in_frame(read))
+        )
+
     @property
     def focused(self) -> str:
         """What has the focus: a button's or link's text, or a field's name."""
@@ -94,6 +109,8 @@ def driver() -> Iterator[webdriver.Chrome]:
     # No sandbox: it does not start as root, which is who runs tests in a container.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1000,900"):
         options.add_argument(argument)
+    # Not until all of a page has come: that of a sandbox has a frame in which more and more does.
+    options.page_load_strategy = "eager"
     assert _CHROMIUM, REASON
     options.binary_location = _CHROMIUM
     driver = webdriver.Chrome(options, webdriver.ChromeService(_DRIVER))
@@ -206,6 +223,9 @@ def test_it_is_readable_in_light_and_dark(browser: Browser, review: Callable[[],
         assert contrast(browser.color(css, "color"), browser.color(css, "background-color")) >= 4.5, css
 
 
+WIDER = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
 def test_it_fits_on_a_telephone(browser: Browser, review: Callable[[], None]) -> None:
     browser.driver.set_window_size(500, 800)
     browser.driver.execute_cdp_cmd(
@@ -213,8 +233,98 @@ def test_it_fits_on_a_telephone(browser: Browser, review: Callable[[], None]) ->
     )
     try:
         review()
-        wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert browser.run(wide) == 0
+        assert browser.run(WIDER) == 0
         assert browser.find("button[value=approve]").is_displayed()
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+WAITS = "mkfifo /tmp/go; seq 200; read go < /tmp/go; echo '<b>on</b>'; echo made > new.txt"
+GOES_ON = ("sh", "-c", "until [ -p /tmp/go ]; do :; done; echo > /tmp/go")
+AT_END = """
+const it = frame.querySelector("main").getBoundingClientRect(), height = frame.defaultView.innerHeight;
+return it.height > height && Math.abs(it.bottom - height) < 2
+"""
+
+
+@pytest.fixture
+def live(browser: Browser, gated: Gated, running: Callable[[Sandbox], Sandbox]) -> Sandbox:
+    """A sandbox that waits, with its page open."""
+    sandbox = running(gated.owner.sandbox("sh", "-c", WAITS))
+    browser.open(f"/console{gated.owner.root}/sandboxes/{sandbox.id}")
+    browser.log_in(gated.owner.api.api_key)
+    return sandbox
+
+
+def test_output_comes_as_it_is_printed_and_leads_to_what_became_of_it(browser: Browser, live: Sandbox) -> None:
+    assert browser.find(".status").text == "running"
+    assert "<b>on</b>" not in browser.wait_in_frame("\n200\n")
+    assert browser.in_frame(AT_END)
+    live.run(*GOES_ON)
+    assert "<b>on</b>" in browser.wait_in_frame("It has ended: done committed.")
+    assert browser.in_frame(AT_END)
+    with browser.next_page():
+        browser.in_frame("frame.querySelector('a[target=_top]').click()")
+    assert "done committed, exit code 0: commit" in browser.text
+    assert "<b>on</b>" in browser.find(".terminal").text
+    browser.click(f"a[href$='{live.record['commit_id']}']")
+    assert "+made" in browser.text
+
+
+def test_cancelling_by_keyboard_alone(browser: Browser, live: Sandbox) -> None:
+    browser.tab_to("Cancel")
+    with browser.next_page():
+        browser.press(Keys.ENTER)
+    live.end()
+    with browser.next_page():
+        browser.driver.refresh()
+    assert "cancelled by user" in browser.text
+    browser.tab_to("Sandboxes")
+    with browser.next_page():
+        browser.press(Keys.ENTER)
+    assert "cancelled by user" in browser.find(".list").text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_sandboxes_are_readable_in_light_and_dark(browser: Browser, live: Sandbox, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.wait_in_frame("200")
+    color = "return getComputedStyle(frame.querySelector('{}')).{}"
+    ground = browser.in_frame(color.format(".log", "backgroundColor"))
+    assert (_luminance(ground) > 0.5) == (scheme == "light")
+    assert contrast(browser.in_frame(color.format("pre", "color")), ground) >= 4.5
+    live.run(*GOES_ON)
+    live.end()
+    with browser.next_page():
+        browser.driver.refresh()
+    ground = browser.color("body", "background-color")
+    for css in ("dt", "dd", "h1"):
+        assert contrast(browser.color(css, "color"), ground) >= 4.5, css
+    assert contrast(browser.color(".terminal", "color"), browser.color(".terminal", "background-color")) >= 4.5
+    assert contrast(browser.color(".status", "color"), browser.color(".status", "background-color")) >= 4.5
+
+
+def test_a_trigger_leads_to_its_sandbox_on_a_telephone(browser: Browser, gated: Gated) -> None:
+    trigger = {
+        "name": "Summarize",
+        "conditions": [{"type": "prefix", "prefix": "documents/"}],
+        "sandbox_config": {"image": "python:3.12", "command": ["echo", "x" * 300]},
+    }
+    place = f"/sandbox-triggers/{gated.owner.call('POST', '/sandbox-triggers', None, trigger).json['id']}"
+    gated.owner.commit({"documents/" + "long" * 50: b"1"})
+    while not (runs := gated.owner.get(f"{place}/runs").results) or not runs[0]["sandbox_id"]:
+        threading.Event().wait(0.005)
+    gated.owner.sandbox_of(runs[0]["sandbox_id"]).end()
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        browser.open(f"/console{gated.owner.root}")
+        browser.log_in(gated.owner.api.api_key)
+        for css in (".tabs a[href$=sandbox-triggers]", f"a[href$='{place}']", "a[href*='/sandboxes/']"):
+            browser.click(css)
+            assert browser.run(WIDER) == 0, css
+        assert "Started by" in browser.text
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -6,7 +6,7 @@ No answer is a 5xx or lies outside the description; the watch of conftest.py see
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +60,7 @@ class Names:
             "secret_key": "KEY",
             "connector_id": gated.make("/connectors", source)["id"],
             "job_id": gated.owner.call("POST", "/import", None, order).json["job_id"],
+            "sandbox_id": gated.owner.sandbox("true").id,
         }
         for owner in (f"{gated.organization}/agents/reader", gated.owner.root):
             assert self.api.call("PUT", f"{owner}/secrets/KEY", None, {"value": "v"}).status == 200
@@ -78,8 +79,16 @@ class Names:
 
 
 @pytest.fixture
-def names(shared_server: Server, gate: Callable[[Server], Gated]) -> Names:
-    return Names(shared_server, gate(shared_server))
+def names(shared_server: Server, gate: Callable[[Server], Gated]) -> Iterator[Names]:
+    gated = gate(shared_server)
+    yield Names(shared_server, gated)
+    # What waits for commands that never come would take the places of others.
+    while listed := gated.owner.call("GET", "/sandboxes", {"amount": 1000}).results:
+        active = [each for each in listed if each["status"] in ("starting", "running")]
+        for each in active:
+            gated.owner.call("DELETE", f"/sandboxes/{each['id']}")
+        if not active:
+            break
 
 
 @_SCHEMA.parametrize()
@@ -96,6 +105,9 @@ def test_operation(case: schemathesis.Case[Any], names: Names) -> None:
         allow_redirects=False,
     )
     # That something outside cannot be reached is no failure of the server.
-    assert response.status_code < 500 or (
-        response.status_code == 502 and "502" in case.operation.definition.raw["responses"]
-    )
+    expected = response.status_code in (502, 503) and str(response.status_code) in _described(case)
+    assert response.status_code < 500 or expected
+
+
+def _described(case: schemathesis.Case[Any]) -> Any:
+    return case.operation.definition.raw["responses"]

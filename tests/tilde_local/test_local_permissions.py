@@ -10,6 +10,9 @@ import pytest
 
 from tilde_local import Server
 from tilde_local.policy.actions import ACTIONS
+from tilde_local.sandboxes.creation import create_as
+from tilde_local.sandboxes.requests import NewSandbox
+from tilde_local.store import organizations, principals, repositories
 
 if TYPE_CHECKING:
     from outside import S3Server
@@ -69,6 +72,20 @@ class Team:
         assert created.status == 201, created
         key = self.make(f"/agents/{body['name']}/auth/keys", {"name": "k"})
         return self.as_owner(key["token"])
+
+    def running_as(self, kind: str, principal_id: str) -> str:
+        """A sandbox in service mode that runs as somebody, allowed or not. Of strangers it fails."""
+        services, (_, _, name, _, data) = self.server.services, self.repo.root.split("/")
+        with services.database.write() as db:
+            principal = principals.find_any(db, kind, principal_id)
+            repository = repositories.find(db, organizations.find_any(db, name), data)
+            assert principal is not None
+            request = NewSandbox(image="i", mode="service")
+            made = create_as(services, db, repository, principal, principal, request)
+        services.sandboxes.wake()
+        path = f"{self.repo.root}/sandboxes/{made.id}"
+        assert services.sandboxes.wait_until(lambda: self.api.call("GET", path).json["status"] != "starting", 60)
+        return made.id
 
     def session(self) -> str:
         return self.repo.session()
@@ -221,6 +238,37 @@ def delete_repository(team: Team, caller: Api) -> Answer:
     return caller.call("DELETE", f"{team.root}/repositories/{name}")
 
 
+def sandbox(method: str, path: str = "", *, is_own: bool = False) -> Acts:
+    """A call on a sandbox in service mode, that runs as the caller if it `is_own`."""
+
+    def act(team: Team, caller: Api) -> Answer:
+        user = (caller if is_own else team.api).call("GET", "/auth/me").json["user"]
+        made = team.running_as("user" if user["source"] == "local" else user["source"], user["id"])
+        try:
+            answer = caller.call(method, f"{team.repo.root}/sandboxes/{made}{path}")
+            # As far as one comes without a WebSocket.
+            return caller.call("GET", "/auth/me") if answer.status == 426 else answer
+        finally:
+            team.api.call("DELETE", f"{team.repo.root}/sandboxes/{made}")
+            team.api.call("GET", f"{team.repo.root}/sandboxes/{made}/logs/stdout")
+
+    return act
+
+
+def sandbox_log(team: Team, caller: Api) -> Answer:
+    made = team.api.call("POST", f"{team.repo.root}/sandboxes", None, {"image": "i"}).json["sandbox_id"]
+    return caller.call("GET", f"{team.repo.root}/sandboxes/{made}/logs/stdout")
+
+
+def run_as(kind: str) -> Acts:
+    def act(team: Team, caller: Api) -> Answer:
+        made = team.make(f"/{kind}s", {"name": team.name()})
+        body = {"image": "i", "run_as": {"type": kind, "id": made["id"]}}
+        return caller.call("POST", f"{team.repo.root}/sandboxes", None, body)
+
+    return act
+
+
 def trigger(method: str, path: str = "", body: Any = None) -> Acts:
     """A call on a trigger that is new for it."""
 
@@ -319,6 +367,15 @@ CALLS: dict[str, Acts] = {
     ),
     "StartImport": start_import,
     "GetImport": get_import,
+    "CreateSandbox": data("POST", "/sandboxes", {"image": "i"}),
+    "ListSandboxes": data("GET", "/sandboxes"),
+    "GetSandbox": sandbox("GET"),
+    "GetSandboxLogs": sandbox_log,
+    "ExecSandbox": sandbox("GET", "/exec", is_own=True),
+    "FinishSandbox": sandbox("POST", "/finish", is_own=True),
+    "CancelSandbox": sandbox("DELETE"),
+    "RunAsAgent": run_as("agent"),
+    "RunAsRole": run_as("role"),
     "CreateSandboxTrigger": lambda team, caller: caller.call(
         "POST", f"{team.repo.root}/sandbox-triggers", None, {"name": team.name(), **TRIGGER}
     ),
@@ -375,6 +432,9 @@ def test_with_nothing_but_the_action(team: Team, action: str, make: Callable[[Te
     answer = CALLS[action](team, make(team, f"{action}()"))
     if action == "CreateAgent" and make is Team.agent:
         assert "an agent cannot create agents" in answer.json["message"]
+    elif action in ("RunAsAgent", "RunAsRole"):
+        # On its own it is good for nothing.
+        assert "may not CreateSandbox(" in answer.json["message"]
     else:
         assert answer.status < 400, answer
 

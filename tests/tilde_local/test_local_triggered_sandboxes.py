@@ -148,6 +148,36 @@ def test_an_approved_commit_of_it_fires_nothing(shared_server: Server, gated: Ga
     assert [each["commit_id"] for each in team.runs(trigger)] == [first]
 
 
+FROM_INSIDE = """
+import json, os, sys, urllib.request
+def call(method, url, token=None, body=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+token = call("GET", os.environ["TILDE_SANDBOX_CREDENTIALS_URI"])["access_token"]
+root = os.environ["TILDE_API_URL"] + "/api/v1" + sys.argv[1]
+newest = call("GET", root + "/log", token)["results"][0]["id"]
+print(call("POST", f"{root}/commits/{newest}/revert", token)["commit_id"])
+command = ["sh", "-c", "echo more > in/more.txt"]
+print(call("POST", root + "/sandboxes", token, {"image": "python:3.12", "command": command})["sandbox_id"])
+"""
+
+
+def test_what_comes_from_a_triggered_sandbox_fires_nothing(team: Team) -> None:
+    team.repo.commit({"in/old.txt": b"old"})
+    trigger = team.trigger(None, "python", "-c", FROM_INSIDE, team.repo.root)
+    first = team.repo.commit({"in/a.txt": b"a"})
+    sandbox = team.repo.sandbox_of(team.run(trigger)["sandbox_id"])
+    ended = sandbox.end()
+    assert ended["status"] == "done", sandbox.log()
+    reverted, second = sandbox.log().split()
+    assert team.repo.get(f"/commits/{reverted}").json["parents"] == [first]
+    assert team.repo.sandbox_of(second).end()["status_reason"] == "committed"
+    last = team.repo.commit({"in/b.txt": b"b"})
+    assert [each["commit_id"] for each in team.runs(trigger)] == [last, first]
+
+
 def test_the_commit_of_a_sandbox_that_somebody_started_fires(team: Team) -> None:
     trigger = team.trigger()
     ended = team.repo.sandbox("sh", "-c", "mkdir in; echo > in/a.txt").end()
@@ -202,7 +232,7 @@ def test_only_who_may_run_as_an_agent_can_have_it_done(
     team: Team, person: Callable[[str], Person], refused: Refused
 ) -> None:
     somebody = person(OWN)
-    refused(somebody.repo.call("POST", PLACE, None, text(**team.as_agent())), 403, 'RunAsAgent(agent: "worker")')
+    refused(somebody.repo.call("POST", PLACE, None, text(**team.as_agent())), 403, "RunAsAgent")
     own = team.trigger(somebody.repo)
     refused(somebody.repo.call("PUT", f"{PLACE}/{own}", None, text(**team.as_agent())), 403, "RunAsAgent")
     somebody.change(f"{OWN}RunAsAgent()")

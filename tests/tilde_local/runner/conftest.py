@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -35,8 +35,9 @@ class Changes(NamedTuple):
 class Sandbox:
     """A container, and short ways to use it."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, tree: Path) -> None:
         self.container = container
+        self.tree = tree
 
     def start(
         self,
@@ -126,15 +127,16 @@ class Start:
         *,
         limits: Limits | None = None,
         mountpoint: str = "/sandbox",
+        image: str = "any",
     ) -> Sandbox:
         self._number += 1
         tree = self.make_tree(files or {})
         spec = ContainerSpec(
-            id=f"test-{self._number}", tree=tree, mountpoint=mountpoint, image="any", limits=limits or Limits()
+            id=f"test-{self._number}", tree=tree, mountpoint=mountpoint, image=image, limits=limits or Limits()
         )
         container = self.runner.start(spec)
         self._stack.callback(container.close)
-        return Sandbox(container)
+        return Sandbox(container, tree)
 
     def make_tree(self, files: Mapping[str, str | bytes]) -> Path:
         tree = self._root / f"tree-{self._number}"
@@ -174,6 +176,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture
+def starter(tmp_path: Path, stack: ExitStack) -> Callable[[Runner], Start]:
+    """Starts sandboxes on a runner of the test's own."""
+    return lambda runner: Start(runner, tmp_path / f"trees-{id(runner)}", stack)
 
 
 @pytest.fixture(params=["namespaces", "plain"])

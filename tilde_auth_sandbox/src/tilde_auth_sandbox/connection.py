@@ -38,6 +38,7 @@ def connected(endpoint: Endpoint, deadline: Deadline) -> Iterator[http.client.HT
     with _secured(endpoint, _reached(endpoint, deadline), deadline) as opened:
         connection = http.client.HTTPConnection(endpoint.name, endpoint.port)
         connection.default_port = 443 if endpoint.is_tls else 80  # is left out of the header Host
+        connection.set_debuglevel(0)  # whatever it is for others: it would print the path
         connection.sock = _TimedSocket(opened, deadline)
         yield connection
 

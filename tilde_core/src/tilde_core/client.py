@@ -33,8 +33,8 @@ class Client(PublicNames):
     """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
 
     Args:
-        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find. That none
-            is found is an error only at the first request.
+        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find, such as
+            the tokens of a sandbox. That none is found is an error only at the first request.
         endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
             `https://tilde.run`.
         default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,

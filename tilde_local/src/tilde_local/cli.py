@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-RUNNERS = ("auto", "namespaces", "plain")
+RUNNERS = ("auto", "namespaces", "docker", "plain")
 
 
 def port_number(text: str) -> int:

@@ -20,7 +20,7 @@ from tilde_local.errors import StartError
 from tilde_local.imports.worker import Worker
 from tilde_local.policy.generate import generate
 from tilde_local.runner.base import Runner
-from tilde_local.sandboxes.engines import AUTO, RUNNERS, open_engine
+from tilde_local.sandboxes.engines import AUTO, RUNNERS, open_engine, remove_leftovers
 from tilde_local.sandboxes.registry import Registry, RunnerUnavailable
 from tilde_local.sandboxes.settings import Settings
 from tilde_local.sandboxes.supervisor import Supervisor, recover
@@ -150,8 +150,8 @@ class Server:
     def stop(self) -> None:
         """Answer what was asked, then stop; a temporary data directory is removed. Twice is fine.
 
-        A request that is still being sent is dropped, and an answer that nobody reads is waited for 3 seconds. An
-        import is interrupted; with a data directory, the next server begins it anew.
+        A request that is still being sent is dropped, and an answer that nobody reads is waited for 3 seconds.
+        Sandboxes are cancelled. An import is interrupted; with a data directory, the next server begins it anew.
         """
         running, self._running, self._services = self._running, None, None
         if running is not None:
@@ -182,6 +182,7 @@ class _Options(NamedTuple):
 
 
 def _registry(directory: DataDirectory, options: _Options) -> Registry:
+    remove_leftovers(directory.path)
     registry = Registry(
         directory.path / "sandboxes" / "logs",
         options.clock,

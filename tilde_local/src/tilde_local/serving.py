@@ -18,9 +18,10 @@ from wsproto import events
 
 from tilde_local.app import build_app
 from tilde_local.errors import StartError
+from tilde_local.sandboxes.frames import PEER_IS_GONE
 from tilde_local.services import Services
 
-__all__ = ["HOST", "PEER_IS_GONE", "Serving", "listen"]
+__all__ = ["HOST", "Serving", "listen"]
 
 T = TypeVar("T")
 
@@ -28,7 +29,6 @@ HOST = "127.0.0.1"
 _BACKLOG = 2048
 _START_SECONDS = 30
 _GRACE_SECONDS = 3.0
-PEER_IS_GONE = "tilde.peer_is_gone"
 
 
 def listen(port: int) -> socket.socket:

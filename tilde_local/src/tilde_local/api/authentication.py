@@ -43,8 +43,8 @@ def _in_sandbox(services: Services, token: str) -> Principal:
     with services.database.read() as db:
         sandbox = sandboxes.find_by_id(db, sandbox_id) if sandbox_id else None
         principal = principals.find_any(db, sandbox.runs_as_type, sandbox.runs_as) if sandbox else None
-    if principal is None:
+    if principal is None or sandbox is None:
         raise Unauthorized(
             "this access token has expired, or its sandbox has ended: ask TILDE_SANDBOX_CREDENTIALS_URI for a new one"
         )
-    return principal
+    return principal._replace(trigger_run_id=sandbox.trigger_run_id)

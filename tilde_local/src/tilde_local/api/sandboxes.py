@@ -151,9 +151,9 @@ def create(call: Call) -> Response:
     body = call.json(CreateSandbox)
     run_as = None if body.run_as is _ABSENT else RunAs(body.run_as.type, body.run_as.id)
     with call.services.database.write() as db:
-        repository = call.repository(db, "CreateSandbox")
         organization = call.own_organization(db)
         principal = principal_of(db, organization, call.permissions(db, organization), run_as)
+        repository = call.repository(db, "CreateSandbox")
         sandbox = create_as(call.services, db, repository, call.caller, principal, body.request())
     call.services.sandboxes.wake()
     return json_response(CreatedSandbox(sandbox.id), 201)

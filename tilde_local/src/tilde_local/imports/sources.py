@@ -94,7 +94,7 @@ def check_installed(kind: str) -> None:
 
 
 def open_source(settings: Settings, attempts: int) -> AbstractAsyncContextManager[Source]:
-    """The source, opened within a running event loop. `attempts`: how often a request may be sent.
+    """The source, to be entered within a running event loop. `attempts`: how often a request may be sent.
 
     Raises BadRequest if its library is missing, SourceError on entering.
     """
@@ -107,8 +107,9 @@ def open_source(settings: Settings, attempts: int) -> AbstractAsyncContextManage
 
 def probe(settings: Settings) -> None:
     """List one key, in ten seconds at most. Raises BadGateway with the reason, BadRequest."""
+    source = open_source(settings, 1)  # before the time runs: importing its library can take seconds
     try:
-        running.run(asyncio.wait_for(_list_one(settings), _PROBE_SECONDS))
+        running.run(asyncio.wait_for(_list_one(source, settings.place.prefix), _PROBE_SECONDS))
     except SourceError as error:
         raise BadGateway(f"the connection does not work: {error}", code="connection_failed") from error
     except asyncio.TimeoutError:
@@ -117,7 +118,7 @@ def probe(settings: Settings) -> None:
         ) from None
 
 
-async def _list_one(settings: Settings) -> None:
-    async with open_source(settings, 1) as source:
-        async for _ in source.list(settings.place.prefix, 1):
+async def _list_one(opened: AbstractAsyncContextManager[Source], prefix: str) -> None:
+    async with opened as source:
+        async for _ in source.list(prefix, 1):
             break

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from tilde_local.runner.inside.messages import Message, receive, send
 from tilde_local.runner.processes import Exit
 
-__all__ = ["Control", "ControlGone"]
+__all__ = ["Control", "ControlGone", "wait_for_launch"]
 
 _KILLED = 128 + 9
 
@@ -74,17 +74,23 @@ class Control:
         while (received := receive(self._channel)) is not None:
             message, fds = received
             if "exited" in message:
-                self._exits.pop(message["exited"]).set(message["code"])
+                self._end(message["exited"], message["code"])
             else:
                 self._deliver(message, fds)
         self._lose_everything()
+
+    def _end(self, number: int, code: int) -> None:
+        # Of a command that did not start the end is told too.
+        exit_ = self._exits.pop(number, None)
+        if exit_ is not None:
+            exit_.set(code)
 
     def _deliver(self, message: Message, fds: list[int]) -> None:
         with self._lock:
             answer = self._answers.pop(message["answer"])
         if "started" not in message:
             # Nothing was started whose end could be told.
-            self._exits.pop(message["answer"])
+            self._exits.pop(message["answer"], None)
         answer.message, answer.fds = message, fds
         answer.arrived.set()
 
@@ -109,10 +115,15 @@ class Control:
         self._channel.close()
 
 
-def wait_for_launch(channel: socket.socket) -> list[int]:
-    """The files that a container hands out while it starts. Raises OSError with what went wrong inside."""
+def wait_for_launch(channel: socket.socket) -> tuple[int, int]:
+    """What a container hands out while it starts: its upper directory, and a pidfd of its first process.
+
+    Raises OSError with what went wrong inside.
+    """
     fds: list[int] = []
-    while True:
+    # They come from two processes, in any order.
+    missing = {"launched", "ready"}
+    while missing:
         received = receive(channel)
         message = {"failed": "it ended without a word"} if received is None else received[0]
         fds += [] if received is None else received[1]
@@ -120,5 +131,5 @@ def wait_for_launch(channel: socket.socket) -> list[int]:
             for fd in fds:
                 os.close(fd)
             raise OSError(message["failed"])
-        if "ready" in message:
-            return fds
+        missing -= message.keys()
+    return fds[0], fds[1]

@@ -19,7 +19,7 @@ from tilde_local.runner.inside.messages import Message
 from tilde_local.runner.launching import Launcher
 from tilde_local.runner.merged import Merged
 from tilde_local.runner.processes import Exit
-from tilde_local.runner.view import HOME, check_mountpoint, environment, host_view
+from tilde_local.runner.view import HOME, View, check_mountpoint, host_view
 
 __all__ = ["NamespacesContainer", "NamespacesProcess", "NamespacesRunner"]
 
@@ -30,7 +30,7 @@ class NamespacesRunner:
     """Runs each container in Linux namespaces of its own.
 
     `scratch` is a directory that is this runner's alone, created if missing. Nothing below the paths `hidden` is seen
-    in containers, wherever the programs of the host lie.
+    in containers, wherever the programs of the host lie. `view_of` says what else is seen there; it raises RunnerError.
     """
 
     name = "namespaces"
@@ -39,29 +39,33 @@ class NamespacesRunner:
         "to read, and the kernel is shared"
     )
 
-    def __init__(self, scratch: Path, hidden: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, scratch: Path, hidden: Sequence[Path] = (), view_of: Callable[[ContainerSpec], View] | None = None
+    ) -> None:
         self._staging = scratch / "staging"
         self._staging.mkdir(parents=True, exist_ok=True)
         self._hidden = [str(path.absolute()) for path in hidden]
         self._identity = identity_of_commands()
-        self._view = host_view()
+        view = host_view()
+        self._view_of = view_of or (lambda _: view)
         self._launcher = Launcher()
         self._lock = threading.Lock()
         self._running: set[NamespacesContainer] = set()
 
     def start(self, spec: ContainerSpec) -> NamespacesContainer:
         """A container without any command in it. Raises RunnerError."""
-        check_mountpoint(spec.mountpoint, self._view)
+        view = self._view_of(spec)
+        check_mountpoint(spec.mountpoint, view)
         try:
-            channel = self._launcher.launch(self._plan(spec))
-            container = NamespacesContainer(spec, channel, self._forget)
+            channel = self._launcher.launch(self._plan(spec, view))
+            container = NamespacesContainer(spec, view.environment, channel, self._forget)
         except OSError as error:
             raise RunnerError("internal_error", f"the sandbox did not start: {error}") from error
         with self._lock:
             self._running.add(container)
         return container
 
-    def _plan(self, spec: ContainerSpec) -> Message:
+    def _plan(self, spec: ContainerSpec, view: View) -> Message:
         return {
             "staging": str(self._staging),
             "tree": str(spec.tree),
@@ -73,7 +77,7 @@ class NamespacesRunner:
             "disk_bytes": spec.limits.disk_bytes,
             "files": spec.limits.files,
             "limits": _rlimits(spec.limits),
-            **self._view._asdict(),
+            **view._asdict(),
         }
 
     def _forget(self, container: NamespacesContainer) -> None:
@@ -128,10 +132,14 @@ class NamespacesContainer:
     """A container, by the control socket of its first process and by the descriptor of its upper directory."""
 
     def __init__(
-        self, spec: ContainerSpec, channel: socket.socket, forget: Callable[[NamespacesContainer], None]
+        self,
+        spec: ContainerSpec,
+        environment: Mapping[str, str],
+        channel: socket.socket,
+        forget: Callable[[NamespacesContainer], None],
     ) -> None:
         self.mountpoint = spec.mountpoint
-        self.environment: Mapping[str, str] = environment()
+        self.environment = dict(environment)
         self._forget = forget
         self._closed = False
         self._lock = threading.Lock()
@@ -146,9 +154,11 @@ class NamespacesContainer:
     def listen(self) -> socket.socket:
         """A listening TCP socket on 127.0.0.1 of the container. Raises RunnerError if it was killed."""
         try:
-            _, fds, _, _ = self._control.ask("listen", {})
+            answer, fds, _, _ = self._control.ask("listen", {})
         except ControlGone as error:
             raise RunnerError("internal_error", "the sandbox is gone") from error
+        if "refused" in answer:
+            raise RunnerError("internal_error", answer["message"])
         return socket.socket(fileno=fds[0])
 
     def run(
@@ -193,6 +203,8 @@ class NamespacesContainer:
 
     def changes(self) -> Iterator[Change]:
         """What differs from the tree, everything that is Deleted first. Raises RunnerError if it cannot be read."""
+        # Nobody may change anything while it is read.
+        self.kill()
         try:
             yield from overlay_changes(self._merged)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Which parts of the host commands can see, all read-only: its programs and the server's Python, nothing else."""
+"""What commands can see beside their files, to read: the host's programs and the server's Python, or an image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tilde_local.runner.base import RunnerError
 
-__all__ = ["HOME", "View", "check_mountpoint", "environment", "host_view"]
+__all__ = ["HOME", "View", "check_mountpoint", "host_view", "image_view"]
 
 HOME = "/home/sandbox"
 _HOSTNAME = "sandbox"
@@ -31,17 +31,24 @@ _TEXTS = {
 }
 _DIRECTORIES = ("/dev/pts", "/dev/shm", "/etc", "/home/sandbox", "/proc", "/run", "/tmp", "/usr", "/var")
 _LINKS = {"/var/tmp": "/tmp", "/var/run": "/run"}
+_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
+# What every container has of its own, whatever an image has there.
+_OURS = ("/dev", "/home", "/proc", "/run", "/sys", "/tmp")
 _RESERVED = ("/dev", "/etc", "/proc", "/run", "/sys", "/usr", "/var", *_PROGRAM_FOLDERS)
 
 
 class View(NamedTuple):
-    """What goes where: `binds` from a path of the host to one of the container, `links` and `texts` by their path."""
+    """What goes where: `binds` from a path of the host to one of the container, `links` and `texts` by their path.
+
+    `environment` is what commands get below what the caller gives: nothing of the server's own.
+    """
 
     directories: tuple[str, ...]
     binds: list[tuple[str, str]]
     links: dict[str, str]
     texts: dict[str, str]
     hostname: str
+    environment: dict[str, str]
 
 
 def host_view() -> View:
@@ -55,7 +62,9 @@ def host_view() -> View:
             folders.append(folder)
     etc = [str(path) for path in (Path("/etc", name) for name in _ETC) if path.exists()]
     binds = _without_nested(["/usr", *folders, *etc, *_python_paths()])
-    return View(_DIRECTORIES, [(path, path) for path in binds], links, _TEXTS, _HOSTNAME)
+    python = str(Path(sys.prefix, "bin"))
+    environment = _environment([python, *_PATH])
+    return View(_DIRECTORIES, [(path, path) for path in binds], links, _TEXTS, _HOSTNAME, environment)
 
 
 def _python_paths() -> Iterator[str]:
@@ -87,25 +96,47 @@ def check_mountpoint(mountpoint: str, view: View) -> None:
     if not mountpoint.startswith("/") or ".." in parts or "\0" in mountpoint or str(PurePosixPath(mountpoint)) == "/":
         raise RunnerError("storage_not_ready", f"cannot mount on {mountpoint!r}: use an absolute path such as /sandbox")
     where = str(PurePosixPath("/", *parts[1:]))
-    needed = [target for _, target in view.binds]
+    needed = [*view.links, *(target for _, target in view.binds)]
     inside = any(_is_in(where, folder) for folder in (*_RESERVED, *needed))
     above = any(_is_in(folder, where) for folder in (*needed, HOME, "/tmp"))
     if inside or above:
         raise RunnerError("storage_not_ready", f"cannot mount on {mountpoint}: it is in use. Try /sandbox or /data")
 
 
-def environment() -> dict[str, str]:
-    """What commands get below what the caller gives: nothing of the server's own environment."""
-    python = str(Path(sys.prefix, "bin"))
-    path = dict.fromkeys([python, "/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"])
+def _environment(path: Iterable[str]) -> dict[str, str]:
     return {
         "HOME": HOME,
         "LANG": "C.UTF-8",
         "LOGNAME": "sandbox",
-        "PATH": ":".join(path),
+        "PATH": ":".join(dict.fromkeys(path)),
         # Importing a module of the repository should not count as changing the repository.
         "PYTHONDONTWRITEBYTECODE": "1",
         "SHELL": "/bin/sh",
         "TMPDIR": "/tmp",
         "USER": "sandbox",
     }
+
+
+def image_view(root: Path, settings: dict[str, str]) -> View:
+    """What commands see of an image that was unpacked to `root`, with its `settings` of the environment.
+
+    Nothing of it is trusted: only what lies at the top is looked at, and links are passed on as links.
+    """
+    links: dict[str, str] = {}
+    binds: list[tuple[str, str]] = []
+    for entry in sorted(root.iterdir()):
+        path = f"/{entry.name}"
+        if path in _OURS:
+            continue
+        if entry.is_symlink():
+            links[path] = str(entry.readlink())
+        # An empty one is left out, so that files can be mounted below it.
+        elif entry.is_dir() and any(entry.iterdir()):
+            binds.append((str(entry), path))
+    taken = [*links, *(target for _, target in binds)]
+    # Not ours to lay anything out in: it would land where a link of the image points to.
+    free = [path for path in (*_DIRECTORIES, *_LINKS, *_TEXTS) if not any(_is_in(path, each) for each in taken)]
+    links |= {path: target for path, target in _LINKS.items() if path in free}
+    texts = {path: text for path, text in _TEXTS.items() if path in free}
+    directories = tuple(path for path in _DIRECTORIES if path in free)
+    return View(directories, binds, links, texts, _HOSTNAME, {**_environment(_PATH), **settings})

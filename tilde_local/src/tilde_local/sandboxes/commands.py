@@ -23,7 +23,6 @@ from tilde_local.sandboxes.pipes import Input, Output, make_pipe
 __all__ = ["serve"]
 
 _LAUNCH, _STDIN, _STDIN_END, _STDOUT, _STDERR, _EXIT = range(6)
-_PEER_IS_GONE = "tilde.peer_is_gone"
 _LOOK_SECONDS = 0.25
 
 
@@ -166,7 +165,7 @@ async def _feed(websocket: WebSocket, stdin: Input) -> None:
 
 async def _watch(websocket: WebSocket, stdin: Input) -> None:
     """While nothing is taken from the client, see whether he is still there. Raises Disconnected."""
-    is_gone: Callable[[], bool] = websocket.scope["extensions"][_PEER_IS_GONE]
+    is_gone: Callable[[], bool] = websocket.scope["extensions"][frames.PEER_IS_GONE]
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         if stdin.is_waiting and is_gone():

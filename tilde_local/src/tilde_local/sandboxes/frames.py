@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-__all__ = ["Disconnected", "close", "decode", "receive", "send", "send_json"]
+__all__ = ["PEER_IS_GONE", "Disconnected", "close", "decode", "receive", "send", "send_json"]
 
 T = TypeVar("T")
+
+# An extension of the server's own: a function that says whether the client is gone.
+PEER_IS_GONE = "tilde.peer_is_gone"
 
 Disconnected = WebSocketDisconnect
 

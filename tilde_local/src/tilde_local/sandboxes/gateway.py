@@ -105,7 +105,7 @@ class Gateway:
         issued = self._issue()
         if issued is None:
             return None
-        kind, principal_id, name, _ = self._principal
+        kind, principal_id, name = self._principal[:3]
         answer = _Credentials(
             issued.token, stamp(issued.expires_at), kind, principal_id, name, self._organization_id, self.api_url
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,15 +26,17 @@ class RunnerUnavailable(Exception):
 
 
 class Engine(NamedTuple):
-    """What runs sandboxes, and the files for them."""
+    """What runs sandboxes, the files for them, and the directory that is the runner's own."""
 
     runner: Runner
     trees: Trees
+    scratch: Path
 
     def close(self) -> None:
-        """Close both."""
+        """Close both, and leave nothing behind."""
         self.runner.close()
         self.trees.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 class Registry:
@@ -49,6 +53,7 @@ class Registry:
         self._opening = threading.Lock()
         self._is_stopping = False
         self._active: dict[str, Active] = {}
+        self._changes = 0
         self._condition = threading.Condition()
 
     def engine(self) -> Engine:
@@ -87,19 +92,26 @@ class Registry:
         """It has come to its end, and the database says so: whoever follows it is told."""
         with self._condition:
             active = self._active.pop(sandbox_id, None)
-            self._condition.notify_all()
+        self.announce()
         if active is not None:
             active.close()
 
     def announce(self) -> None:
         """The state of a sandbox has changed in the database."""
         with self._condition:
+            self._changes += 1
             self._condition.notify_all()
 
     def wait_until(self, predicate: Callable[[], bool], seconds: float) -> bool:
         """Wait for what the database says to meet `predicate`, which is asked after each change; False if in vain."""
-        with self._condition:
-            return self._condition.wait_for(predicate, seconds)
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = self._changes
+            if predicate():
+                return True
+            with self._condition:
+                if not self._condition.wait_for(lambda: self._changes != seen, deadline - time.monotonic()):  # noqa: B023
+                    return False
 
     def stop(self) -> None:
         """Take no more sandboxes."""

@@ -109,7 +109,7 @@ def _record(
         (repository.key, *record),
     )
     _apply(db, repository, session, seq)
-    trigger_runs.note_commit(db, repository, session, seq)
+    trigger_runs.note_commit(db, repository, session, author, seq)
     sessions.close(db, session, commit_id)
     return commit_id
 

@@ -28,12 +28,16 @@ __all__ = [
 
 
 class Principal(NamedTuple):
-    """Who calls, or whom a policy is for: a `user`, `role`, `agent` or `group`. Users belong to no one organization."""
+    """Who calls, or whom a policy is for: a `user`, `role`, `agent` or `group`. Users belong to no one organization.
+
+    Who calls from a sandbox that a trigger started, has the `trigger_run_id` of that.
+    """
 
     type: str
     id: str
     name: str
     organization_id: str | None
+    trigger_run_id: str | None = None
 
 
 class User(NamedTuple):

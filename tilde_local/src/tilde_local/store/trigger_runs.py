@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from tilde_local.errors import NotFound
-from tilde_local.store.records import Repository, Session, Trigger, TriggerRun
+from tilde_local.store.records import Principal, Repository, Session, Trigger, TriggerRun
 
 __all__ = [
     "Candidate",
@@ -41,16 +41,19 @@ class Candidate(NamedTuple):
     trigger_id: str
 
 
-def note_commit(db: sqlite3.Connection, repository: Repository, session: Session, seq: int) -> None:
+def note_commit(db: sqlite3.Connection, repository: Repository, session: Session, author: Principal, seq: int) -> None:
     """Remember that a commit may fire triggers, in its own transaction: so that it does, whatever happens next.
 
-    That of a sandbox that a trigger started fires none. (The id of a sandbox is that of its session.)
+    What comes from a sandbox that a trigger started fires none: neither its own commit (its id is that of its session)
+    nor those that it makes with its token.
     """
-    db.execute(
-        "INSERT INTO trigger_candidates SELECT repository, ?, id FROM sandbox_triggers WHERE repository = ?"
-        " AND enabled AND NOT EXISTS (SELECT 1 FROM sandboxes WHERE sandboxes.id = ? AND trigger_run_id IS NOT NULL)",
-        (seq, repository.key, session.id),
-    )
+    if author.trigger_run_id is None:
+        db.execute(
+            "INSERT INTO trigger_candidates SELECT repository, ?, id FROM sandbox_triggers WHERE repository = ?"
+            " AND enabled AND NOT EXISTS"
+            " (SELECT 1 FROM sandboxes WHERE sandboxes.id = ? AND sandboxes.trigger_run_id IS NOT NULL)",
+            (seq, repository.key, session.id),
+        )
 
 
 def next_candidate(db: sqlite3.Connection) -> Candidate | None:

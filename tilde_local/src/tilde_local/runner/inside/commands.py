@@ -2,8 +2,8 @@
 
     first process -> monitor -> command -> …
 
-The monitor is the parent of whatever loses its own, so that daemons stay recognizable as the command's. It tells the
-first process over a pipe, in lines of JSON, how the start went and how the command ended.
+The monitor is the parent of whatever loses its own, so that daemons stay recognizable as the command's. It waits for
+the command, and tells the first process how it ended.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import resource
 import signal
 import struct
 import termios
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .kernel import adopt_orphans
 from .messages import Message
 
-__all__ = ["become_command", "exit_code", "open_terminal", "start_monitor"]
+__all__ = ["Monitor", "become_command", "exit_code", "open_terminal", "start_monitor"]
 
 # What Python ignores, and programs count on.
 _RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
@@ -37,26 +37,74 @@ def exit_code(status: int) -> int:
 def open_terminal(columns: int, rows: int) -> tuple[int, int]:
     """A new terminal of that size: its other end, and itself."""
     master, terminal = os.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    size = [max(0, min(number, 65535)) for number in (rows, columns)]
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     return master, terminal
 
 
-def start_monitor(request: Message, fds: list[int], limits: dict[str, int]) -> tuple[int, int]:
-    """Fork the monitor of a command on the descriptors `fds`: its pid, and the pipe to read. Raises OSError."""
-    reader, writer = os.pipe()
+class Monitor(NamedTuple):
+    """A monitor that was started: its pid, and what to read of it.
+
+    `status` has lines of JSON, `pid` of the command and then its exit `code`, and ends with the monitor. `failure` has
+    one object if the command did not start, and ends when it did.
+    """
+
+    pid: int
+    status: int
+    failure: int
+
+
+def start_monitor(request: Message, fds: list[int], limits: dict[str, int]) -> Monitor:
+    """Fork the monitor of a command on the descriptors `fds`. Raises OSError."""
+    (status, tells_status), (failure, tells_failure) = os.pipe(), os.pipe()
     try:
         pid = os.fork()
     except OSError:
-        os.close(reader)
-        os.close(writer)
+        os.close(status)
+        os.close(failure)
         raise
-    if pid == 0:
-        with contextlib.suppress(BaseException):
-            _keep_only([*fds, writer])
-            _Monitor(request, fds, limits, writer).run()
-        os._exit(0)
-    os.close(writer)
-    return pid, reader
+    else:
+        if pid == 0:
+            _monitor(request, fds, limits, (tells_status, tells_failure))
+        return Monitor(pid, status, failure)
+    finally:
+        os.close(tells_status)
+        os.close(tells_failure)
+
+
+def _monitor(request: Message, fds: list[int], limits: dict[str, int], writers: tuple[int, int]) -> NoReturn:
+    with contextlib.suppress(BaseException):
+        _keep_only([*fds, *writers])
+        status, failure = writers
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        adopt_orphans()
+        os.setsid()
+        command = os.fork()
+        if command == 0:
+            # Not told by the monitor: a command may kill that before it gets to it.
+            _tell(status, {"pid": os.getpid()})
+            become_command(request, fds, limits, failure)
+        for fd in {*fds, failure}:
+            os.close(fd)
+        _wait(command, status)
+    os._exit(0)
+
+
+def _tell(fd: int, message: Message) -> None:
+    os.write(fd, json.dumps(message).encode() + b"\n")
+
+
+def _wait(command: int, status: int) -> None:
+    """Reap until nothing is left that the command started."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            # It stays a zombie until its end is told: if this process is killed meanwhile, the first process finds it.
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            if ended is not None and ended.si_pid == command:
+                by_signal = ended.si_code != os.CLD_EXITED
+                _tell(status, {"code": ended.si_status + 128 * by_signal})
+            os.waitpid(-1 if ended is None else ended.si_pid, 0)
 
 
 def _keep_only(fds: list[int]) -> None:
@@ -65,43 +113,6 @@ def _keep_only(fds: list[int]) -> None:
         os.closerange(edge, fd)
         edge = fd + 1
     os.closerange(edge, 65536)
-
-
-class _Monitor:
-    def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
-        self._request = request
-        self._fds = fds
-        self._limits = limits
-        self._writer = writer
-
-    def run(self) -> None:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        adopt_orphans()
-        os.setsid()
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(reader)
-            become_command(self._request, self._fds, self._limits, writer)
-        os.close(writer)
-        for fd in set(self._fds):
-            os.close(fd)
-        self._tell({"pid": pid})
-        with os.fdopen(reader, "rb") as stream:
-            failure = stream.read()
-        self._tell(json.loads(failure) if failure else {"started": True})
-        self._wait(pid)
-
-    def _tell(self, message: Message) -> None:
-        os.write(self._writer, json.dumps(message).encode() + b"\n")
-
-    def _wait(self, command: int) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, 0)
-                if pid == command:
-                    self._tell({"code": exit_code(status)})
 
 
 def become_command(request: Message, fds: list[int], limits: dict[str, int], writer: int) -> NoReturn:
@@ -117,10 +128,7 @@ class _Command:
     """The child, up to the moment when it becomes the program."""
 
     def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
-        self._argv = [_encoded(argument) for argument in request["argv"]]
-        self._env = {_encoded(name): _encoded(value) for name, value in request["env"].items()}
-        self._cwd = request["cwd"]
-        self._terminal = request["terminal"] is not None
+        self._request = request
         self._fds = fds
         self._limits = limits
         self._writer = writer
@@ -132,6 +140,9 @@ class _Command:
             self._execute()
         except _Refused as refused:
             reason, message = refused.args
+        except ValueError as error:
+            # A NUL, a name of a variable with a "=" in it, half of a surrogate pair.
+            reason, message = "invalid_launch", f"the command cannot be: {error}"
         except Exception as error:  # noqa: BLE001 - told to the server, whatever it is
             message = str(error)
         with contextlib.suppress(OSError):
@@ -141,7 +152,7 @@ class _Command:
     def _prepare(self) -> None:
         os.set_inheritable(self._writer, False)
         os.setsid()
-        if self._terminal:
+        if self._request["terminal"] is not None:
             fcntl.ioctl(self._fds[0], termios.TIOCSCTTY, 0)
         # First out of the way: one of them may be 0 to 2.
         moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for fd in self._fds]
@@ -155,9 +166,9 @@ class _Command:
 
     def _change_directory(self) -> None:
         try:
-            os.chdir(_encoded(self._cwd))
+            os.chdir(_encoded(self._request["cwd"]))
         except OSError as error:
-            raise _Refused("bad_cwd", f"cannot start in {self._cwd}: {error.strerror}") from error
+            raise _Refused("bad_cwd", f"cannot start in {self._request['cwd']}: {error.strerror}") from error
 
     def _restrict(self) -> None:
         for name, value in self._limits.items():
@@ -169,22 +180,28 @@ class _Command:
             resource.setrlimit(kind, (value, value + 1 if name == "RLIMIT_CPU" and hard < 0 else value))
 
     def _execute(self) -> NoReturn:
-        name = self._argv[0]
-        places = [name] if b"/" in name else self._candidates(name)
+        argv = [_encoded(argument) for argument in self._request["argv"]]
+        env = {_encoded(name): _encoded(value) for name, value in self._request["env"].items()}
+        if not argv:
+            raise _Refused("invalid_launch", "the command is empty")
         seen: OSError | None = None
-        for place in places:
+        for place in _candidates(argv[0], env):
             try:
-                os.execve(place, self._argv, self._env)
+                os.execve(place, argv, env)
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                     seen = seen or error
                 elif os.path.lexists(place):
                     seen = seen or OSError(errno.ENOEXEC, "the program that its first line names is not there")
-        raise _refusal(os.fsdecode(name), seen)
+        raise _refusal(os.fsdecode(argv[0]), seen)
 
-    def _candidates(self, name: bytes) -> list[bytes]:
-        path = self._env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
-        return [(folder or b".") + b"/" + name for folder in path.split(b":")] if name else []
+
+def _candidates(name: bytes, env: dict[bytes, bytes]) -> list[bytes]:
+    """Where the program may lie."""
+    if b"/" in name:
+        return [name]
+    path = env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
+    return [(folder or b".") + b"/" + name for folder in path.split(b":")] if name else []
 
 
 def _encoded(text: Any) -> bytes:

@@ -5,13 +5,15 @@ It ends when the server closes its side of the control socket, or dies.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
+from collections.abc import Callable, Iterator
 
-from .commands import exit_code, open_terminal, start_monitor
+from .commands import Monitor, exit_code, open_terminal, start_monitor
 from .descendants import kill_descendants
 from .messages import Message, receive, send
 
@@ -21,10 +23,9 @@ __all__ = ["serve"]
 class _Started:
     """A command, with the monitor that watches it for us."""
 
-    def __init__(self, number: int, monitor: int, pipe: int, terminal: int | None) -> None:
+    def __init__(self, number: int, monitor: Monitor, terminal: int | None) -> None:
         self.number = number
         self.monitor = monitor
-        self.pipe = pipe
         self.terminal = terminal
         self.pid: int | None = None
         self.code_known = False
@@ -36,7 +37,8 @@ class _Init:
         self._control = control
         self._limits = limits
         self._poll = select.poll()
-        self._by_pipe: dict[int, _Started] = {}
+        self._readers: dict[int, Callable[[], object]] = {}
+        self._watched: list[_Started] = []
         # Their monitor is dead, killed by one of those it watched. Their parent is this process now.
         self._unwatched: list[_Started] = []
 
@@ -44,19 +46,34 @@ class _Init:
         wakeup, wakes = os.pipe()
         os.set_blocking(wakeup, False)
         os.set_blocking(wakes, False)
+        # Python's own answer to it would end this process. Without one, the kernel keeps it away, as all others.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        self._read_with(wakeup, lambda: self._wake(wakeup))
         self._poll.register(self._control, select.POLLIN)
-        self._poll.register(wakeup, select.POLLIN)
         while True:
-            for fd, _ in self._poll.poll():
-                if fd == wakeup:
-                    os.read(wakeup, 4096)
-                    self._reap()
-                elif fd in self._by_pipe:
-                    self._read_status(self._by_pipe[fd])
-                elif fd == self._control.fileno() and not self._obey():
-                    return
+            ready = [(fd, self._readers.get(fd)) for fd, _ in self._poll.poll()]
+            for fd, reader in ready:
+                if fd == self._control.fileno():
+                    if not self._obey():
+                        return
+                # What was read before may have closed it, and its number may be that of another by now.
+                elif reader is not None and self._readers.get(fd) is reader:
+                    reader()
+
+    def _wake(self, wakeup: int) -> None:
+        os.read(wakeup, 4096)
+        self._reap()
+
+    def _read_with(self, fd: int, reader: Callable[[], object]) -> None:
+        self._poll.register(fd, select.POLLIN)
+        self._readers[fd] = reader
+
+    def _stop_reading(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        del self._readers[fd]
+        os.close(fd)
 
     def _obey(self) -> bool:
         received = receive(self._control)
@@ -79,72 +96,62 @@ class _Init:
             if request["terminal"]:
                 terminal, other = open_terminal(*request["terminal"])
                 fds.append(other)
-            monitor, pipe = start_monitor(request, fds if len(fds) == 3 else fds * 3, self._limits)
+            monitor = start_monitor(request, fds if len(fds) == 3 else fds * 3, self._limits)
         except OSError as error:
             if terminal is not None:
                 os.close(terminal)
             self._refuse(number, "no_process", f"cannot start a process: {error.strerror}")
             return
-        self._by_pipe[pipe] = _Started(number, monitor, pipe, terminal)
-        self._poll.register(pipe, select.POLLIN)
+        started = _Started(number, monitor, terminal)
+        self._watched.append(started)
+        self._read_with(monitor.status, lambda: self._read_status(started))
+        self._read_with(monitor.failure, lambda: self._read_failure(started))
 
     def _refuse(self, number: int, reason: str, message: str) -> None:
         send(self._control, {"answer": number, "refused": reason, "message": message})
 
-    def _read_status(self, started: _Started) -> None:
-        data = os.read(started.pipe, 65536)
-        if not data:
-            self._lose_monitor(started)
-            return
-        *lines, started.unread = (started.unread + data).split(b"\n")
-        for line in lines:
-            self._note(started, line)
-
-    def _note(self, started: _Started, line: bytes) -> None:
-        status = json.loads(line)
-        if "pid" in status:
-            started.pid = status["pid"]
-        elif "started" in status:
-            self._answer_started(started)
-        elif "refused" in status:
-            started.code_known = True
-            self._refuse(started.number, status["refused"], status["message"])
-        elif not started.code_known:
-            self._tell_exit(started, status["code"])
-
-    def _answer_started(self, started: _Started) -> None:
-        fds = [] if started.terminal is None else [started.terminal]
-        send(self._control, {"answer": started.number, "started": True}, fds)
-        self._close_terminal(started)
-
-    def _close_terminal(self, started: _Started) -> None:
+    def _read_failure(self, started: _Started) -> None:
+        """Answer the request: the command started, or it did not."""
+        data = os.read(started.monitor.failure, 65536)
+        self._stop_reading(started.monitor.failure)
+        if data:
+            failure = json.loads(data)
+            self._refuse(started.number, failure["refused"], failure["message"])
+        else:
+            fds = [] if started.terminal is None else [started.terminal]
+            send(self._control, {"answer": started.number, "started": True}, fds)
         if started.terminal is not None:
             os.close(started.terminal)
-            started.terminal = None
+
+    def _read_status(self, started: _Started) -> bool:
+        """Take in what the monitor wrote; False once it is dead."""
+        data = os.read(started.monitor.status, 65536)
+        if not data:
+            self._lose_monitor(started)
+            return False
+        *lines, started.unread = (started.unread + data).split(b"\n")
+        for status in map(json.loads, lines):
+            started.pid = status.get("pid", started.pid)
+            if "code" in status:
+                self._tell_exit(started, status["code"])
+        return True
 
     def _tell_exit(self, started: _Started, code: int) -> None:
         started.code_known = True
         send(self._control, {"exited": started.number, "code": code})
 
     def _lose_monitor(self, started: _Started) -> None:
-        self._poll.unregister(started.pipe)
-        del self._by_pipe[started.pipe]
-        os.close(started.pipe)
-        self._close_terminal(started)
+        self._stop_reading(started.monitor.status)
+        self._watched.remove(started)
         if not started.code_known:
             self._unwatched.append(started)
-            self._reap()
 
     def _reap(self) -> None:
-        ended: dict[int, int] = {}
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
-            ended[pid] = exit_code(status)
+        ended = dict(_ended_children())
+        for started in list(self._watched):
+            if started.monitor.pid in ended:
+                while self._read_status(started):
+                    pass
         for started in list(self._unwatched):
             code = ended.get(started.pid or 0)
             if code is not None or not _exists(started.pid):
@@ -152,19 +159,36 @@ class _Init:
                 self._tell_exit(started, 128 + signal.SIGKILL if code is None else code)
 
     def _listen(self, number: int) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
+        try:
+            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        except OSError as error:
+            self._refuse(number, "internal_error", f"cannot listen in the sandbox: {error.strerror}")
+            return
+        with listener:
             send(self._control, {"answer": number}, [listener.fileno()])
 
     def _kill(self, number: int) -> None:
-        for started in [*self._by_pipe.values(), *self._unwatched]:
+        for started in [*self._watched, *self._unwatched]:
             if started.number != number:
                 continue
-            kill_descendants(started.monitor)
-            if started in self._unwatched and started.pid is not None:
+            kill_descendants(started.monitor.pid)
+            if started.pid is not None and not started.code_known:
+                # Its monitor may be dead, and it no descendant of it any more.
                 kill_descendants(started.pid)
-                os.kill(started.pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(started.pid, signal.SIGKILL)
+
+
+def _ended_children() -> Iterator[tuple[int, int]]:
+    """Their pids and exit codes."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, exit_code(status)
 
 
 def _exists(pid: int | None) -> bool:

@@ -49,6 +49,7 @@ _CLONE = (56, 220)
 _UNSHARE = (272, 97)
 _CLONE3 = (435, 435)
 _SOCKET = (41, 198)
+_SOCKETPAIR = (53, 199)
 _IOCTL = (16, 29)
 
 _FAMILIES = {"unix": 1, "inet": 2, "inet6": 10, "netlink": 16}
@@ -97,7 +98,8 @@ def _program(machine: str) -> list[Instruction]:
         new_user = (_JUMP_SET, 0, 1, NEW_NAMESPACES["user"])
         program += _when_equal(call[index], _load(_ARGUMENT_0), new_user, denied, _PERMIT)
     families = [step for family in _FAMILIES.values() for step in _when_equal(family, _PERMIT)]
-    program += _when_equal(_SOCKET[index], _load(_ARGUMENT_0), *families, _refuse(errno.EAFNOSUPPORT))
+    for call in (_SOCKET, _SOCKETPAIR):
+        program += _when_equal(call[index], _load(_ARGUMENT_0), *families, _refuse(errno.EAFNOSUPPORT))
     requests = [step for code in (_TIOCSTI, _TIOCLINUX, _TIOCSETD) for step in _when_equal(code, denied)]
     program += _when_equal(_IOCTL[index], _load(_ARGUMENT_1), *requests, _PERMIT)
     return [*program, _PERMIT]

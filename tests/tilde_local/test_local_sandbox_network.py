@@ -1,0 +1,188 @@
+"""The proxy of a sandbox: what it refuses, what it lets pass, and what it writes down."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tilde_local import Server
+from tilde_local.sandboxes.hosts import AllowedHosts, is_inside
+from tilde_local.sandboxes.settings import Settings
+
+if TYPE_CHECKING:
+    from tilde_local.conftest import Api, Repo
+
+FETCH = """
+import sys, urllib.request, urllib.error
+for url in sys.argv[1:]:
+    try:
+        data = b"posted" if url.endswith("post") else None
+        print(urllib.request.urlopen(url, data).read().decode())
+    except urllib.error.HTTPError as error:
+        print(error.code, error.read().decode().strip())
+    except OSError as error:
+        print(error)
+"""
+TUNNEL = """
+import os, socket, sys
+host, port = os.environ["HTTPS_PROXY"].removeprefix("http://").split(":")
+for target in sys.argv[1:]:
+    with socket.create_connection((host, int(port))) as s:
+        s.sendall(f"CONNECT {target} HTTP/1.1\\r\\nHost: {target}\\r\\n\\r\\n".encode())
+        answer = s.makefile("rb")
+        print(answer.readline().decode().strip())
+        if b"established" in (answer.readline() or b"") or True:
+            s.sendall(b"GET /tunnel HTTP/1.0\\r\\n\\r\\n")
+            print(answer.read().decode().splitlines()[-1])
+"""
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.answer(f"{self.path} {self.headers.get('Host')} {self.headers.get('Proxy-Connection')}".encode())
+
+    def do_POST(self) -> None:
+        self.answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """Something outside, as host and port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def open_repo(site: str, connect: Callable[[str, str], Api]) -> Iterator[Repo]:
+    with Server(sandboxes=Settings(hosts=(site, "*"))) as server:
+        yield connect(server.endpoint_url, server.api_key).new_repository()
+
+
+# Loopback is not asked for by way of the proxy, but for who insists.
+INSIST = {"NO_PROXY": "", "no_proxy": ""}
+
+
+def test_nothing_is_allowed_by_default(repo: Repo) -> None:
+    urls = ["http://pypi.org/simple?token=secret", "https://pypi.org/simple", "http://10.0.0.1/"]
+    sandbox = repo.sandbox("python", "-c", FETCH, *urls)
+    lines = sandbox.log().splitlines()
+    assert lines[0].startswith("403 tilde: sandboxes may not reach pypi.org:80: ")
+    assert "403" in lines[1]
+    assert [(each["method"], each["url"], each["host"]) for each in sandbox.network()] == [
+        ("GET", "http://pypi.org/simple", "pypi.org:80"),
+        ("CONNECT", "https://pypi.org:443", "pypi.org:443"),
+        ("GET", "http://10.0.0.1/", "10.0.0.1:80"),
+    ]
+    assert {(each["decision"], each["status"], each["bytes"]) for each in sandbox.network()} == {("deny", 403, 0)}
+    assert all("secret" not in str(each) for each in sandbox.network())
+
+
+def test_what_is_allowed_passes(open_repo: Repo, site: str) -> None:
+    script = f"import os; [os.environ.pop(n) for n in ('NO_PROXY', 'no_proxy')]\n{FETCH}"
+    sandbox = open_repo.sandbox("python", "-c", script, f"http://{site}/a?b=c", f"http://{site}/post")
+    assert sandbox.log().splitlines() == [f"/a?b=c {site} None", "posted"]
+    log = [(each["method"], each["url"], each["decision"], each["status"]) for each in sandbox.network()]
+    assert log == [("GET", f"http://{site}/a", "allow", 200), ("POST", f"http://{site}/post", "allow", 200)]
+    assert all(each["bytes"] > 6 for each in sandbox.network())
+
+
+def test_tunnels(open_repo: Repo, site: str) -> None:
+    sandbox = open_repo.sandbox("python", "-c", TUNNEL, site)
+    assert sandbox.log().splitlines() == ["HTTP/1.1 200 Connection established", "/tunnel None None"]
+    (entry,) = sandbox.network()
+    assert (entry["method"], entry["url"], entry["decision"], entry["status"]) == (
+        "CONNECT",
+        f"https://{site}",
+        "allow",
+        200,
+    )
+
+
+def test_a_name_that_leads_to_this_machine(open_repo: Repo, site: str) -> None:
+    port = site.rpartition(":")[2]
+    sandbox = open_repo.sandbox("python", "-c", TUNNEL, "localhost:80", f"127.0.0.1:{port}")
+    refused, allowed = sandbox.network()
+    assert (refused["decision"], refused["status"]) == ("deny", 403)
+    assert "this machine" in refused["error"]
+    assert allowed["decision"] == "allow"
+
+
+def test_what_is_no_request(repo: Repo) -> None:
+    script = (
+        "import os, socket\n"
+        "host, port = os.environ['HTTP_PROXY'].removeprefix('http://').split(':')\n"
+        "for text in ('GET / HTTP/1.1', 'CONNECT x HTTP/1.1', 'GET ftp://x/ HTTP/1.1', 'hello', 'x' * 100000, ''):\n"
+        "    with socket.create_connection((host, int(port))) as s:\n"
+        "        s.sendall((text + '\\r\\n\\r\\n').encode())\n"
+        "        s.shutdown(socket.SHUT_WR)\n"
+        "        try:\n"
+        "            print(s.recv(1000).split(b'\\r\\n')[0].decode())\n"
+        "        except ConnectionError:\n"
+        "            print()\n"
+    )
+    sandbox = repo.sandbox("python", "-c", script)
+    assert sandbox.log().splitlines()[:4] == ["HTTP/1.1 400 Bad Request"] * 4
+    assert sandbox.state == ("done", "no_changes")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "port", "allowed"),
+    [
+        ("pypi.org", "pypi.org", 443, True),
+        ("pypi.org", "PyPI.org.", 80, True),
+        ("pypi.org", "pypi.org", 22, False),
+        ("pypi.org", "notpypi.org", 443, False),
+        ("pypi.org", "pypi.org.evil.example", 443, False),
+        ("pypi.org:8443", "pypi.org", 8443, True),
+        ("pypi.org:8443", "pypi.org", 443, False),
+        ("*.pypi.org", "files.pypi.org", 443, True),
+        ("*.pypi.org", "pypi.org", 443, False),
+        ("*.pypi.org", "evilpypi.org", 443, False),
+        ("*", "anything.example", 443, True),
+        ("*", "anything.example", 22, False),
+        ("10.0.0.1:8080", "10.0.0.1", 8080, True),
+        ("[::1]:8080", "::1", 8080, True),
+    ],
+)
+def test_patterns(pattern: str, host: str, port: int, allowed: bool) -> None:
+    assert AllowedHosts([pattern]).allows(host, port) is allowed
+
+
+@pytest.mark.parametrize("text", ["", "http://x", "a*b", "x:y", "x:123456", "*.", "a b"])
+def test_what_is_no_host(text: str) -> None:
+    with pytest.raises(ValueError, match="not a host"):
+        Settings(hosts=(text,))
+
+
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", True),
+        ("169.254.169.254", True),
+        ("fe80::1%eth0", True),
+        ("10.0.0.1", False),
+        ("151.101.0.223", False),
+    ],
+)
+def test_addresses_of_this_machine(address: str, inside: bool) -> None:
+    assert is_inside(address) is inside
