@@ -87,9 +87,16 @@ def test_close_wakes_up_who_waits(rig: Rig) -> None:
         terminal.close()
         terminal.close()
         assert isinstance(waiting.exception(10), (TransportError, ValueError))
-    with pytest.raises(ValueError, match="the terminal is closed"):
-        terminal.receive()
     assert repr(terminal) == "Terminal(closed)"
+
+
+def test_a_closed_one_says_so(rig: Rig) -> None:
+    rig.next(websocket(lambda peer: peer.close()))
+    terminal = opened(rig)
+    terminal.close()
+    for use in (terminal.receive, lambda: terminal.send(b"ls\n"), lambda: terminal.resize(80, 24)):
+        with pytest.raises(ValueError, match=r"the terminal is closed; sandbox\.terminal\(\) opens another"):
+            use()
 
 
 def test_an_end_without_an_exit_code_is_an_error(rig: Rig) -> None:
