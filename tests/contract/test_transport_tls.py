@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from certificates import self_signed, speak_tls
 from tilde.plugins import NotSentError, Request, Transport
-from tilde_core.testing import Exchange, LoopbackServer, behaviors
-
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
+from tilde_core.testing import LoopbackServer, behaviors
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    made = ["-keyout", str(path), "-out", str(path), "-days", "2", "-subj", "/CN=localhost"]
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(["openssl", "req", *options, *made], check=True, capture_output=True)
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[LoopbackServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def wrap(exchange: Exchange) -> None:
-        exchange.connection = context.wrap_socket(exchange.connection, server_side=True)
-
     with LoopbackServer() as server:
-        server.on_connect(wrap)
+        speak_tls(server, certificate)
         server.script("/", behaviors.answer_until_close(b"secure"))
         yield server
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,33 +9,22 @@ import pytest
 
 pytest.importorskip("tilde_auth_sandbox.metadata")
 
+from certificates import self_signed, speak_tls
 from metadata_server import PATH, TOKEN, token_body
 from tilde.plugins import Clock, NotSentError
 from tilde_auth_sandbox.metadata import MetadataEndpoint
-from tilde_core.testing import Exchange, LoopbackServer, behaviors
-
-pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs the openssl command")
+from tilde_core.testing import LoopbackServer, behaviors
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    made = ["-keyout", str(path), "-out", str(path), "-days", "2", "-subj", "/CN=localhost"]
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(["openssl", "req", *options, *made], check=True, capture_output=True)
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"), "DNS:localhost,IP:127.0.0.1")
 
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[LoopbackServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def wrap(exchange: Exchange) -> None:
-        exchange.connection = context.wrap_socket(exchange.connection, server_side=True)
-
     with LoopbackServer() as running:
-        running.on_connect(wrap)
+        speak_tls(running, certificate)
         running.script(PATH, behaviors.answer_until_close(token_body()))
         yield running
 

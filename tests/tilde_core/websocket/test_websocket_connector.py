@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 import sys
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from certificates import self_signed, speak_tls
 from tilde.plugins import NotSentError, Request, Response, Timeout, WebSocket
-from tilde_core.testing import Exchange, LoopbackServer, ServerWebSocket, websocket
+from tilde_core.testing import LoopbackServer, ServerWebSocket, websocket
 from tilde_core.testing.websockets import PING
 from tilde_core.websocket import dialing
 from tilde_core.websocket.connector import WebsocketClientConnector
@@ -97,24 +97,12 @@ def test_without_a_time_out_silence_is_borne(connector: WebsocketClientConnector
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("openssl"):
-        pytest.skip("needs the openssl command")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    made = ["-keyout", str(path), "-out", str(path), "-days", "2", "-subj", "/CN=localhost"]
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(["openssl", "req", *options, *made], check=True, capture_output=True)
-    return path
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def secure(server: LoopbackServer, certificate: Path) -> LoopbackServer:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def wrap(exchange: Exchange) -> None:
-        exchange.connection = context.wrap_socket(exchange.connection, server_side=True)
-
-    server.on_connect(wrap)
+    speak_tls(server, certificate)
     return server
 
 
