@@ -117,13 +117,22 @@ class ExecService:
         typing = threading.Thread(target=self._type, args=(peer, terminal))
         typing.start()
         with contextlib.suppress(OSError):  # how Linux says that nobody has the terminal open any more
-            while data := os.read(terminal, PIECE):
+            while data := self._shown(peer, terminal):
                 peer.send(b"\x01" + data)
+        os.kill(pid, signal.SIGHUP)  # if it has not ended, the client went away
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         peer.send(b"\x03" + json.dumps({"exited": True, "exit_code": code}).encode())
         peer.send_frame(8, b"\x03\xe8")
         typing.join()
         os.close(terminal)
+
+    def _shown(self, peer: ServerWebSocket, terminal: int) -> bytes:
+        """What the terminal shows next; nothing more once the client has gone away."""
+        poll = select.poll()
+        poll.register(terminal, select.POLLIN)
+        poll.register(peer.exchange.connection, select.POLLRDHUP)
+        is_left = peer.exchange.connection.fileno() in dict(poll.poll())
+        return b"" if is_left else os.read(terminal, PIECE)
 
     def _type(self, peer: ServerWebSocket, terminal: int) -> None:
         import fcntl

@@ -57,13 +57,20 @@ def test_one_that_starts_is_waited_for(rig: Rig) -> None:
 
 def test_ctrl_c(rig: Rig) -> None:
     with opened(rig) as terminal:
-        terminal.send(b"echo ready; sleep 100; echo $?\n")
-        shown_until(terminal, b"ready\r\n")
+        terminal.send(b"sh -c 'echo ready; exec sleep 100'\n")
+        shown_until(terminal, b"ready\r\n")  # by who is in the foreground then, and not by the shell before it
         terminal.send(b"\x03")
         terminal.send(b"echo survived $((1 + 1))\n")
         shown_until(terminal, b"survived 2")
         terminal.send(b"exit\n")
         list(terminal)
+
+
+def test_closing_does_not_wait_for_the_program(rig: Rig) -> None:
+    with opened(rig) as terminal:
+        terminal.send(b"echo ready\n")
+        shown_until(terminal, b"ready\r\n")
+        assert terminal.exit_code is None
 
 
 def test_silence(rig: Rig) -> None:
