@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import tilde
+from tilde.exceptions import CommandError, CommandLostError, SandboxError
 from tilde.models import Agent, ApprovalResult, Commit, ImportJob, Organization, Repository, SandboxStatus
 from tilde_auth_sandbox import SandboxCredentials
 
@@ -85,6 +86,15 @@ def run(repo: Repository, agent: Agent) -> tuple[int | None, str, list[str]]:
         lines: list[str] = list(stream)
     repo.execute("ls", mode="service")  # type: ignore[call-arg]  # pyright: ignore
     return result.exit_code, result.stdout.text() + result.commit_id, lines
+
+
+def last_words(repo: Repository) -> list[str]:
+    try:
+        repo.execute("ls")
+    except (CommandError, CommandLostError, SandboxError) as error:
+        print(error.result.stdoud)  # type: ignore[union-attr]  # pyright: ignore
+        return list(error.result.stdout.iter_lines())
+    return []
 
 
 def talk(repo: Repository) -> tuple[int | None, list[str], bytes, str]:

@@ -160,8 +160,9 @@ class Shell(PublicNames):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._has_ended = True
-        for running in list(self._running):
-            running.kill()
+        with cancelled_on_error(self.sandbox):  # Ctrl-C may come while they end
+            for running in list(self._running):
+                running.kill()
         if error is not None:
             self._roll_back(error)
             return
