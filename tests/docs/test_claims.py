@@ -18,11 +18,13 @@ from docs.tables import table_rows
 from tilde_core.hooks import spec
 from tilde_core.network_config import NetworkArguments
 from tilde_core.transfer import limits
+from tilde_local.console.outputs import TAIL_BYTES
 from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
 from tilde_local.objects import MAX_METADATA_BYTES
 from tilde_local.policy.actions import ACTIONS
 from tilde_local.routing import MAX_BODY_BYTES
 from tilde_local.store.paths import MAX_PATH_BYTES
+from tilde_local.triggers.conditions import MAX_PATHS
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 NETWORKS = (ROOT / "docs/corporate-networks.md").read_text(encoding="utf-8")
@@ -115,6 +117,8 @@ def test_links_to_headings_lead_somewhere(document: Path) -> None:
         f"API calls have at most {MAX_BODY_BYTES // 2**20} MiB",
         f"at most {MAX_METADATA_BYTES} bytes as JSON",
         f"Object paths have 1 to {MAX_PATH_BYTES} bytes",
+        f"a prefix below which more than {MAX_PATHS} changed",
+        f"Of a long output it is the last {TAIL_BYTES // 1024} KiB",
     ],
 )
 def test_figures_of_the_local_server(claim: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -137,3 +138,12 @@ def test_nothing_starts_after_the_deadline() -> None:
     assert POLICY.decide(attempt(503, elapsed=119.0, wait="2")).delay is None
     assert POLICY.decide(attempt(503, elapsed=110.0, wait="2")).delay == 2.0
     assert POLICY.decide(attempt(503, elapsed=121.0)).reason == "gave up: past the deadline of 120 s"
+
+
+def test_what_is_permanent_is_not_repeated() -> None:
+    """A wrong password for a proxy, sent three times, may lock an account."""
+    error = NotSentError("the proxy does not accept the password")
+    assert POLICY.decide(attempt(error=error)).delay is not None
+    error.is_permanent = True
+    assert POLICY.decide(attempt(error=error)).delay is None
+    assert pickle.loads(pickle.dumps(error)).is_permanent

@@ -324,7 +324,9 @@ STATES = [
 
 
 class TestStatus:
-    @pytest.mark.parametrize(("told", "true"), STATES, ids=lambda value: str(value))
+    @pytest.mark.parametrize(
+        ("told", "true"), STATES, ids=lambda value: str(value) if isinstance(value, dict) else "-".join(sorted(value))
+    )
     def test_properties(self, service: SandboxService, told: dict[str, Any], true: set[str]) -> None:
         service.states = [told]
         found = sandbox(service).status()

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tilde_local import Server
 
 if TYPE_CHECKING:
@@ -118,6 +120,9 @@ def test_everything_is_still_there(tmp_path: Path, connect: Callable[[str, str],
         committed = api.call("POST", f"{root}/sessions/s1", None, {"message": "second"})
         assert committed.status == 200, committed
         assert api.call("POST", "/organizations/team/groups", None, {"name": "g"}).status == 201
+        conditions, config = [{"type": "prefix", "prefix": "a"}], {"image": "python:3.12"}
+        trigger = {"name": "t", "conditions": conditions, "sandbox_config": config}
+        assert api.call("POST", f"{root}/sandbox-triggers", None, trigger).status == 201
         with server.services.database.read() as db:
             assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
@@ -130,12 +135,21 @@ def test_all_built_in_policies_are_there(tmp_path: Path, connect: Callable[[str,
     assert names == ["Administrator", "Approver", "Developer", "Viewer"]
 
 
-def test_version_2_gets_sandboxes(tmp_path: Path, connect: Callable[[str, str], Api]) -> None:
+NEWER = ("trigger_runs", "trigger_candidates", "sandbox_triggers", "sandboxes")
+
+
+@pytest.mark.parametrize(("version", "missing"), [(2, NEWER), (3, NEWER[:3])])
+def test_version_2_gets_sandboxes_and_version_3_triggers(
+    tmp_path: Path, connect: Callable[[str, str], Api], version: int, missing: tuple[str, ...]
+) -> None:
     with Server(tmp_path) as server:
         key = server.api_key
         root = connect(server.endpoint_url, key).new_repository().root
     with closing(sqlite3.connect(tmp_path / "tilde.db")) as db, db:
-        db.execute("DROP TABLE sandboxes")
-        db.execute("PRAGMA user_version = 2")
+        for table in missing:
+            db.execute(f"DROP TABLE {table}")
+        db.execute(f"PRAGMA user_version = {version}")
     with Server(tmp_path) as server:
-        assert connect(server.endpoint_url, key).call("GET", f"{root}/sandboxes").results == []
+        api = connect(server.endpoint_url, key)
+        for path in ("/sandboxes", "/sandbox-triggers"):
+            assert api.call("GET", root + path).results == []

@@ -141,6 +141,8 @@ def test_who_may_work_in_a_sandbox(crew: Crew, running: Running, refused: Callab
 
 def test_the_commit_of_an_agent_waits_for_approval(gated: Gated) -> None:
     agents = gated.owner.api.call("GET", f"{gated.organization}/agents/writer").json
+    policy = {"inline_policy": f"{agents['inline_policy']}DeleteObject()"}
+    assert gated.owner.api.call("PUT", f"{gated.organization}/agents/writer", None, policy).status == 200
     sandbox = gated.owner.sandbox("sh", "-c", "echo new > new.txt", **as_agent(agents["id"]))
     ended = sandbox.end()
     assert (ended["status"], ended["status_reason"], ended["commit_id"]) == ("done", "awaiting_approval", "")
@@ -149,6 +151,22 @@ def test_the_commit_of_an_agent_waits_for_approval(gated: Gated) -> None:
     assert gated.newest()["id"] == gated.first
     assert gated.review(sandbox.id, "POST", message="looked at").status == 200
     assert (gated.newest()["committer"], gated.newest()["message"]) == ("writer", "looked at")
+    # Who commits with its token from inside, is sent to where people can look.
+    script = f"""{ASK}
+headers = {{"Authorization": "Bearer " + credentials["access_token"]}}
+def post(path, body):
+    url = credentials["api_url"] + "/api/v1{gated.owner.root}" + path
+    return json.load(urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers)))
+request = urllib.request.Request(
+    credentials["api_url"] + f"/api/v1{gated.owner.root}/object?path=old.txt&session_id={{sys.argv[1]}}",
+    headers=headers, method="DELETE",
+)
+urllib.request.urlopen(request)
+print(post(f"/sessions/{{sys.argv[1]}}", {{"message": "m"}})["web_url"])
+"""
+    session = gated.owner.session()
+    inside = gated.owner.sandbox("python", "-c", script, session, **as_agent(agents["id"]))
+    assert inside.log() == f"{gated.server.endpoint_url}{page.replace(sandbox.id, session)}\n"
     # People need none.
     assert gated.owner.sandbox("sh", "-c", "echo x > x").end()["status_reason"] == "committed"
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tilde_local import Server, cli
+from tilde_local import Server, cli, serving
 from tilde_local.errors import StartError
 from tilde_local.runner.base import Limits
 from tilde_local.sandboxes import engines
@@ -114,6 +116,19 @@ def test_stopping_cancels(tmp_path: Path, connect: Connect) -> None:
         again = connect(server.endpoint_url, key).repository(root)
         assert [type(each)(again, each.id).state for each in made] == [("cancelled", "user_initiated_cancel")] * 3
         assert again.get("/objects").paths == []
+
+
+def test_nobody_who_does_not_read_holds_stopping_up(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_GRACE_SECONDS", 0.01)
+    with Server() as server:
+        sandbox = connect(server.endpoint_url, server.api_key).new_repository().sandbox(mode="service")
+        assert is_running(server, sandbox)
+        with ExitStack() as stack:
+            idle, flooded = (stack.enter_context(sandbox.connect()) for _ in range(2))
+            flooded.send_binary(b"\x00" + json.dumps({"cmd": ["head", "-c", "1000000000", "/dev/zero"]}).encode())
+            assert flooded.recv()[:1] == b"\x03"
+            server.stop()
+            assert idle.recv() in ("", b"")
 
 
 @posix

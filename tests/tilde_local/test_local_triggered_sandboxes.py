@@ -232,7 +232,7 @@ def test_only_who_may_run_as_an_agent_can_have_it_done(
     team: Team, person: Callable[[str], Person], refused: Refused
 ) -> None:
     somebody = person(OWN)
-    refused(somebody.repo.call("POST", PLACE, None, text(**team.as_agent())), 403, 'RunAsAgent(agent: "worker")')
+    refused(somebody.repo.call("POST", PLACE, None, text(**team.as_agent())), 403, "RunAsAgent")
     own = team.trigger(somebody.repo)
     refused(somebody.repo.call("PUT", f"{PLACE}/{own}", None, text(**team.as_agent())), 403, "RunAsAgent")
     somebody.change(f"{OWN}RunAsAgent()")

@@ -92,14 +92,23 @@ class TestWebSocketNetwork(NetworkContract):
             assert self.get(transport, target.url("/x?y=1", host=HOST)).status == 200
             assert proxy.destinations == [(HOST, target.port)]
 
+    @pytest.mark.parametrize("room", [1])
     @pytest.mark.parametrize("is_secure", [False, True])
     def test_direct_request_takes_no_proxy(
-        self, server: LoopbackServer, secure: LoopbackServer, ca: CertificateAuthority, opened: Any, is_secure: bool
+        self,
+        server: LoopbackServer,
+        secure: LoopbackServer,
+        ca: CertificateAuthority,
+        opened: Any,
+        is_secure: bool,
+        room: int,
     ) -> None:
         """Each WebSocket is a connection of its own."""
         target = secure if is_secure else server
         with ProxyServer() as proxy:
-            transport = opened(through(proxy.proxy_url(), no_proxy="<-loopback>", ca_bundle=str(ca.bundle)))
+            transport = opened(
+                through(proxy.proxy_url(), no_proxy="<-loopback>", ca_bundle=str(ca.bundle), max_connections=room)
+            )
             for direct, count in ((False, 1), (True, 1), (False, 2)):
                 assert self.get(transport, target.url(), direct=direct).status == 200
                 assert len(proxy.requests) == count

@@ -135,7 +135,9 @@ def test_a_closed_output_ends_the_writer(start: Start) -> None:
 
 def test_signals_are_as_a_shell_expects_them(start: Start) -> None:
     done = start().sh("grep -E '^(SigBlk|SigIgn)' /proc/self/status")
-    assert [int(line.split()[1], 16) for line in done.stdout.splitlines()] == [0, 0]
+    # 32 and 33 are the C library's own, which it leaves ignored at times.
+    own = 1 << 31 | 1 << 32
+    assert [int(line.split()[1], 16) & ~own for line in done.stdout.splitlines()] == [0, 0]
 
 
 def test_no_other_descriptors_are_inherited(start: Start) -> None:

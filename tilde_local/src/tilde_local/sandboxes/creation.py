@@ -73,9 +73,8 @@ def create_as(
 ) -> Sandbox:
     """Write a sandbox down, with a session of `principal` on the newest commit. What they may do was checked before.
 
-    With `trigger_run_id`, or created from a sandbox that has one, its commits fire no triggers.
-
-    Raises BadRequest that names the field, and Unavailable if this server runs none.
+    With `trigger_run_id`, or created from a sandbox that has one, its commits fire no triggers. Raises BadRequest that
+    names the field, and Unavailable if this server runs none.
     """
     services.sandboxes.require_runner()
     check(request, services.sandboxes.settings.max_seconds)

@@ -14,7 +14,7 @@ from tilde_local.store.listing import common_prefix, start_of
 from tilde_local.store.paths import Bound, after_key, prefix_end
 from tilde_local.store.records import Entry, Repository, Session, View
 
-__all__ = ["Comparison", "Difference", "compare_commits", "compare_session", "diff_page", "find_difference"]
+__all__ = ["CHANGED_SQL", "Comparison", "Difference", "compare_commits", "compare_session", "diff_page", "list_changed"]
 
 # The changed paths of up to so many commits are merged as they are read, at the price of a cursor a commit, opened
 # again behind every common prefix. Those of more are found by walking the changes of all commits along the paths, which
@@ -77,11 +77,6 @@ def diff_page(sides: Comparison, prefix: str, after: str, limit: int, delimiter:
     return results
 
 
-def find_difference(sides: Comparison, path: str) -> Difference | None:
-    """How one path differs, or None."""
-    return _difference(path, sides.left([path]).get(path), sides.right([path]).get(path))
-
-
 def _extend(
     results: list[Difference], sides: Comparison, prefix: str, low: str, high: Bound, limit: int, delimiter: str
 ) -> Bound:
@@ -132,3 +127,29 @@ def _changed_paths(
     walks = [db.execute(query, (repository, seq, low, high)) for seq in range(first + 1, last + 1)]
     # Python orders text by code points, which is the order of its UTF-8 bytes.
     return (row[0] for row, _ in groupby(heapq.merge(*walks)))
+
+
+# What a commit replaced ended with it, and what it made began with it, and is still there or has ended since.
+CHANGED_SQL = """
+SELECT c.path, CASE WHEN coalesce(l.blob, n.blob) IS NULL THEN 'removed' WHEN b.blob IS NULL THEN 'added'
+    ELSE 'modified' END AS status
+FROM changes c
+LEFT JOIN history b ON b.repository = c.repository AND b.path = c.path AND b.until = c.seq
+LEFT JOIN live l ON l.repository = c.repository AND l.path = c.path AND l.since = c.seq
+LEFT JOIN history n ON n.repository = c.repository AND n.path = c.path AND n.until > c.seq AND n.since = c.seq
+WHERE c.repository = ? AND c.seq = ? AND c.path >= ? AND c.path < ?
+    AND (b.blob, b.content_type, b.metadata) IS NOT (coalesce(l.blob, n.blob),
+        coalesce(l.content_type, n.content_type), coalesce(l.metadata, n.metadata))
+ORDER BY c.path LIMIT ?
+"""
+
+
+def list_changed(
+    db: sqlite3.Connection, repository: Repository, seq: int, low: str, high: Bound, limit: int
+) -> list[tuple[str, str]]:
+    """The first `limit` paths in a range that differ between a commit and the one before, and their status.
+
+    As `diff_page` between the two, but without what the paths hold, and without a step of Python for each path that the
+    commit has put again as it was.
+    """
+    return db.execute(CHANGED_SQL, (repository.key, seq, low, high, limit)).fetchall()

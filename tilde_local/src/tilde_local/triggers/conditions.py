@@ -10,7 +10,7 @@ import msgspec
 
 from tilde_local.errors import BadRequest
 from tilde_local.store import diffs
-from tilde_local.store.paths import check_path
+from tilde_local.store.paths import after_key, check_path, prefix_end
 from tilde_local.store.records import Repository
 
 __all__ = ["MAX_PATHS", "Condition", "checked", "matched_paths"]
@@ -65,17 +65,18 @@ def matched_paths(
 ) -> list[str]:
     """What commit number `seq` changed that meets a condition, in order.
 
-    Reads along the index, and never more than is told: it costs the same however large the commit is.
+    Walks along the changes up to as many as are told, and past those that put again what was there.
     """
-    sides = diffs.compare_commits(db, repository, seq - 1, seq)
-    return sorted({path for condition in conditions for path in _matches(sides, condition)})
+    return sorted({path for condition in conditions for path in _matches(db, repository, seq, condition)})
 
 
-def _matches(sides: diffs.Comparison, condition: Condition) -> Iterator[str]:
+def _matches(db: sqlite3.Connection, repository: Repository, seq: int, condition: Condition) -> Iterator[str]:
     if condition.type == "path_exact":
-        found = diffs.find_difference(sides, str(condition.path))
-        if found is not None and condition.diff_type in ("any", _NAMES[found.status]):
-            yield found.path
+        path = str(condition.path)
+        for _, status in diffs.list_changed(db, repository, seq, path, after_key(path), 1):
+            if condition.diff_type in ("any", _NAMES[status]):
+                yield path
         return
-    several = diffs.diff_page(sides, str(condition.prefix), "", MAX_PATHS + 1, "")
-    yield from [str(condition.prefix)] if len(several) > MAX_PATHS else [each.path for each in several]
+    prefix = str(condition.prefix)
+    several = diffs.list_changed(db, repository, seq, prefix, prefix_end(prefix), MAX_PATHS + 1)
+    yield from [prefix] if len(several) > MAX_PATHS else [path for path, _ in several]

@@ -245,19 +245,32 @@ class ProxyRules(NetworkBase):
             assert self.get(transport, server.url(host="localhost")).status == 200
             assert len(proxy.requests) == 1
 
+    @pytest.mark.parametrize("room", [1, 32])
     @pytest.mark.parametrize("is_secure", [False, True])
     def test_direct_request_takes_no_proxy(
-        self, server: LoopbackServer, secure: LoopbackServer, ca: CertificateAuthority, opened: Open, is_secure: bool
+        self,
+        server: LoopbackServer,
+        secure: LoopbackServer,
+        ca: CertificateAuthority,
+        opened: Open,
+        is_secure: bool,
+        room: int,
     ) -> None:
         """Nor a connection that another request has through one; nor do others take its."""
         target = secure if is_secure else server
         with ProxyServer() as proxy:
-            transport = opened(through(proxy.proxy_url(), no_proxy="<-loopback>", ca_bundle=str(ca.bundle)))
+            settings = through(
+                proxy.proxy_url(), no_proxy="<-loopback>", ca_bundle=str(ca.bundle), max_connections=room
+            )
+            transport = opened(settings)
             for direct in (False, True, False, True):
-                assert self.get(transport, target.url(), direct=direct).status == 200
-                assert len(proxy.requests) >= 1
-            assert len(proxy.requests) == 2 if not is_secure else len(proxy.requests) in (1, 2)
+                taken = proxy.connections, len(proxy.requests)
+                self.get(transport, target.url(), direct=direct).read()
+                assert not direct or taken == (proxy.connections, len(proxy.requests))
+            assert len(proxy.requests) in ((1, 2) if is_secure else (2,))
+        # Those that came through the proxy, and those that did not, each had a connection of their own.
         assert len(target.requests) == 4
+        assert target.connections >= 2
 
     def test_each_kind_of_url_has_its_proxy(
         self, server: LoopbackServer, secure: LoopbackServer, ca: CertificateAuthority, opened: Open
