@@ -11,11 +11,13 @@ from tilde_core.client import Client
 from tilde_core.http import Request, Response
 from tilde_core.testing import FakeClock, FakeTransport
 
-__all__ = ["INSTALLED_TRANSPORTS", "FakeClock", "answer", "fake_client"]
+__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "answer", "fake_client"]
 
 # Not by looking for the modules: the folders of their tests have the same names.
 _DISTRIBUTIONS = {distribution.metadata["Name"] for distribution in metadata.distributions()}
-INSTALLED_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+OUR_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+_OF_OTHERS = [name for name in ("urllib3-example",) if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+INSTALLED_TRANSPORTS = [*OUR_TRANSPORTS, *_OF_OTHERS]
 
 Answers = Iterable[Response | Exception] | Callable[[Request], Response]
 

@@ -11,6 +11,8 @@ from tilde_transport_httpx import HttpxTransport, plugin
 
 
 class TestHttpxContract(TransportContract):
+    cell = ("contract", "httpx")
+
     def open_transport(self, settings: TransportSettings) -> Transport:
         return HttpxTransport(settings)
 

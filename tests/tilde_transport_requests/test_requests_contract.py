@@ -11,6 +11,8 @@ from tilde_transport_requests import RequestsTransport, plugin
 
 
 class TestRequestsContract(TransportContract):
+    cell = ("contract", "requests")
+
     def open_transport(self, settings: TransportSettings) -> Transport:
         return RequestsTransport(settings)
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tilde_auth_oidc_example import OidcCredentials, identity, plugin
 
+from tilde_auth_oidc_example import OidcCredentials, identity, plugin
 from tilde_core.testing import Behavior, LoopbackServer, behaviors
 from tilde_core.testing.contract import CredentialContract, CredentialSource, Grant, PluginContract
 

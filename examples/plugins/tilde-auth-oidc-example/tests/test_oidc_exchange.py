@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
-from tilde_auth_oidc_example import OidcCredentials, plugin
 
 from tilde import Client
 from tilde.exceptions import ConfigurationError, CredentialsError
 from tilde.plugins import Request, Response
+from tilde_auth_oidc_example import OidcCredentials, plugin
 from tilde_core.testing import FakeClock, FakeTransport
 
 URL = "https://id.example.com/token"

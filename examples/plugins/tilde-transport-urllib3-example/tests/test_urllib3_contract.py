@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tilde_transport_urllib3_example import plugin
-
 from tilde.plugins import Transport, TransportSettings
 from tilde_core.testing.contract import NetworkContract, PluginContract, TransportContract
+from tilde_transport_urllib3_example import plugin
 
 
 class TestTransport(TransportContract):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 import pytest
-import tilde_transport_urllib3_example
 import urllib3.exceptions
-from tilde_transport_urllib3_example import Urllib3Transport, plugin
-from tilde_transport_urllib3_example.errors import ERRORS
 
+import tilde_transport_urllib3_example
 from tilde import Client
 from tilde.exceptions import ConfigurationError, NotSentError, OutcomeUnknownError
 from tilde.plugins import Request, TransportSettings
 from tilde_core.testing import LoopbackServer, behaviors
+from tilde_transport_urllib3_example import Urllib3Transport, plugin
+from tilde_transport_urllib3_example.errors import ERRORS
 
 REQUEST = Request(method="PUT", url="https://store.example:1/o?sig=s3cret", operation="objects.put")
 ERROR_CLASSES = [
