@@ -139,9 +139,10 @@ class ExecService:
         import struct
         import termios
 
-        while (message := peer.receive()) is not None:
-            if message[:1] == b"\x00":
-                os.write(terminal, message[1:])
-            else:
-                size = json.loads(message[1:])
-                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
+        with contextlib.suppress(OSError):  # the client went away, or the shell ended
+            while (message := peer.receive()) is not None:
+                if message[:1] == b"\x00":
+                    os.write(terminal, message[1:])
+                else:
+                    size = json.loads(message[1:])
+                    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
