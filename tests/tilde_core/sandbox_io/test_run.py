@@ -152,6 +152,15 @@ class TestInput:
         assert sh.run("cat", stdin=[b"a", bytearray(b"b"), memoryview(b"c"), b""]).stdout.text() == "abc"
         assert sh.run("cat", stdin=memoryview(b"abc")[1:]).stdout.text() == "bc"
 
+    def test_the_output_of_another_command(self, sh: Shell) -> None:
+        assert sh.run("cat", stdin=sh.run("echo done").stdout).stdout.text() == "done\n"
+        first = sh.start("cat; echo the end")
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(sh.run, "cat", stdin=first.stdout)
+            first.write(b"while it runs\n")
+            first.close_stdin()
+            assert second.result(30).stdout.text() == "while it runs\nthe end\n"
+
     def test_a_command_that_reads_none_of_it(self, sh: Shell) -> None:
         """More than any buffer holds: who writes is stopped, and that is no error."""
         assert sh.run("exit 5", stdin=b"x" * 20 * MIB).exit_code == 5
