@@ -100,6 +100,7 @@ def last_words(repo: Repository) -> list[str]:
 def talk(repo: Repository) -> tuple[int | None, list[str], bytes, str]:
     with repo.shell(image="python:3.12", timeout=60) as sh:
         first = sh.run("sort", stdin=(b"b", b"a"), env={"A": "b"}, cwd="/", check=True, timeout=5, on_stdout=print)
+        sh.run("cat", stdin=first.stdout)
         sh.run("ls", stdin="text")  # type: ignore[arg-type]  # pyright: ignore
         process = sh.start(["cat"])
         process.write(b"one")
