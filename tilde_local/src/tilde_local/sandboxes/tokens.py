@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from tilde_local.clock import Clock
 
-__all__ = ["PREFIX", "AccessToken", "Tokens"]
+__all__ = ["MOST_TOKENS", "PREFIX", "AccessToken", "Tokens"]
 
 PREFIX = "tst-"
 # Of one sandbox. A program that asks for a token for each of its requests gets far.
-_MOST = 1000
+MOST_TOKENS = 1000
 
 
 class AccessToken(NamedTuple):
@@ -64,7 +64,7 @@ class Tokens:
             own = self._open.get(sandbox_id)
             if own is None:
                 return None
-            if len(own) >= _MOST:
+            if len(own) >= MOST_TOKENS:
                 del self._issued[own.popleft()]
             own.append(_digest(issued.token))
             self._issued[own[-1]] = _Issued(sandbox_id, issued.expires_at)
