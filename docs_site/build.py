@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.__main__ import cli
+
 from reference_pages import REFERENCE, reference_text
 from repository_pages import page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere
@@ -52,18 +53,21 @@ def write_pages() -> list[str]:
 
 
 def navigation(pages: list[str]) -> list[Any]:
-    """Return the navigation. MkDocs warns of a document that is not in it."""
-    plugins = sorted((p for p in pages if p.startswith("plugins/")), key=lambda p: (not p.endswith("README.md"), p))
-    return [
+    """Return the navigation. A document that has no place here stands behind the others."""
+    plugins = sorted((p for p in pages if p.startswith("plugins/")), key=lambda p: (p != "plugins/README.md", p))
+    project = ["architecture.md", "coverage.md", "contributing.md", "changelog.md"]
+    first: list[Any] = [
         {"Home": "index.md"},
         "guide.md",
-        "sandboxes.md",
-        {"Local server": ["local-server.md", "conformance.md"]},
+        {"Sandboxes": "sandboxes.md"},
         "corporate-networks.md",
+        {"Local server": ["local-server.md", "conformance.md"]},
         {"Plugins": [page for page in ("plugins.md", *plugins) if page in pages]},
-        {"Reference": [{page.title: page.file} for page in REFERENCE]},
-        {"Project": ["architecture.md", "coverage.md", "contributing.md", "changelog.md"]},
     ]
+    last = [{"Reference": [{page.title: page.file} for page in REFERENCE]}, {"Project": project}]
+    placed = json.dumps([first, last])
+    others = [page for page in map(page_of, documents()) if f'"{page}"' not in placed]
+    return [*first, *others, *last]
 
 
 def configuration(pages: list[str]) -> dict[str, Any]:
@@ -87,7 +91,7 @@ def main() -> None:
     pages = write_pages()
     file = WORK / "mkdocs.yml"
     file.write_text(json.dumps(configuration(pages), indent=1), encoding="utf-8")
-    cli(["build", "--strict", "--quiet", "--config-file", str(file)], standalone_mode=False)
+    cli(["build", "--strict", "--config-file", str(file)], standalone_mode=False)
     elsewhere = list(loads_from_elsewhere(SITE))
     if elsewhere:
         sys.exit("These come from other hosts:\n" + "\n".join(elsewhere))

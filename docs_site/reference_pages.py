@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 __all__ = ["MODULES", "REFERENCE", "ReferencePage", "missing_names", "public_names", "reference_text"]
 
@@ -28,13 +29,14 @@ _MODULES_IN_MODULES = {"tilde.exceptions", "tilde.models", "tilde.plugins"}
 
 @dataclass(frozen=True)
 class ReferencePage:
-    """One page. `names` are those of `module` in their order; none means all that no other page has."""
+    """One page. `names` are those of `module` in their order; the name "…" is all that no page names."""
 
     file: str
     title: str
     module: str
     text: str
-    names: str = ""
+    names: str = "…"
+    options: str = ""
 
 
 REFERENCE = (
@@ -50,9 +52,9 @@ REFERENCE = (
         "Organizations and people",
         "tilde.models",
         "Organizations, their members, groups, roles, agents and keys, and the account that a client speaks for.",
-        "Organizations Organization OrganizationSummary Members Member Invitations Invitation MyInvitations Groups Group "
-        "GroupMembers GroupMember EffectiveGroup Agents Agent Roles Role APIKeys APIKey CreatedAPIKey CurrentUser User "
-        "UserSummary NameCheck PrincipalType",
+        "Organizations Organization OrganizationSummary Members Member Invitations Invitation MyInvitations Groups "
+        "Group GroupMembers GroupMember EffectiveGroup Agents Agent Roles Role APIKeys APIKey CreatedAPIKey "
+        "CurrentUser User UserSummary NameCheck PrincipalType",
     ),
     ReferencePage(
         "reference/policies.md",
@@ -66,25 +68,26 @@ REFERENCE = (
         "Repositories and commits",
         "tilde.models",
         "Repositories, sessions and commits, and what belongs to a repository: secrets, connectors, imports.",
-        "Repository Repositories AllRepositories Session Commits Commit CommitResult Entry EntryRecord Secrets Secret "
-        "SecretEntry Connectors Connector RepositoryConnectors ConnectorType ConnectionTestResult Imports ImportJob "
-        "SourceMetadata",
+        "Repository Repositories AllRepositories Session Commits Commit CommitResult Entry EntryRecord Secrets "
+        "Secret SecretEntry Connectors Connector RepositoryConnectors ConnectorType ConnectionTestResult Imports "
+        "ImportJob SourceMetadata",
     ),
     ReferencePage(
         "reference/objects.md",
         "Objects",
         "tilde.models",
         "Files: those of a session to read and write, those of a commit to read.",
-        "SessionObjects CommitObjects ReadableObjects ObjectReader ObjectWriter TextObjectWriter ObjectData ObjectMetadata "
-        "ListingEntry PutObjectResult CopyObjectResult",
+        "SessionObjects CommitObjects ReadableObjects ObjectReader ObjectWriter TextObjectWriter ObjectData "
+        "ObjectMetadata ListingEntry PutObjectResult CopyObjectResult",
     ),
     ReferencePage(
         "reference/sandboxes.md",
         "Sandboxes",
         "tilde.models",
         "Code that runs on the files of a repository. [Sandboxes](../sandboxes.md) explains how.",
-        "Sandboxes Sandbox SandboxStatus SandboxMode RunAs Command RunResult OutputStream LogStream Shell Process Terminal "
-        "SandboxTriggers SandboxTrigger SandboxTriggerConfig SandboxTriggerCondition SandboxTriggerRuns SandboxTriggerRun",
+        "Sandboxes Sandbox SandboxStatus SandboxMode RunAs Command RunResult OutputStream LogStream Shell Process "
+        "Terminal SandboxTriggers SandboxTrigger SandboxTriggerConfig SandboxTriggerCondition SandboxTriggerRuns "
+        "SandboxTriggerRun",
     ),
     ReferencePage(
         "reference/models.md",
@@ -97,6 +100,8 @@ REFERENCE = (
         "Errors",
         "tilde.exceptions",
         "All errors of the SDK are a `TildeError`. The [guide](../guide.md#errors) says when each is raised.",
+        "TildeError …",
+        "inherited_members: false\nshow_bases: true",
     ),
     ReferencePage("reference/plugins.md", "tilde.plugins", "tilde.plugins", "What authors of plugins import."),
     ReferencePage(
@@ -143,6 +148,7 @@ def missing_names(module: str, root: Path) -> list[str]:
 
 def reference_text(page: ReferencePage, root: Path) -> str:
     """Return the Markdown of a page."""
-    names = page.names.split() or missing_names(page.module, root)
-    entries = "".join(f"\n::: {page.module}.{name}\n" for name in names)
-    return f"# {page.title}\n\n{page.text}\n\n`from {page.module} import …`\n{entries}"
+    names = page.names.replace("…", " ".join(missing_names(page.module, root))).split()
+    options = "".join(f"    {line}\n" for line in f"options:\n{indent(page.options, '  ')}".splitlines())
+    entries = "".join(f"\n::: {page.module}.{name}\n{options if page.options else ''}" for name in names)
+    return f"# {page.title}\n\n{page.text}\n\nThe names on this page are in `{page.module}`.\n{entries}"

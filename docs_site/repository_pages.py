@@ -28,7 +28,12 @@ def page_of(file: str) -> str:
 def links_of(text: str) -> list[str]:
     """Return the files that a Markdown text links to, as they are written there."""
     found: list[str] = []
-    _replace_links(text, lambda link: found.append(link) or link)
+
+    def keep(link: str) -> str:
+        found.append(link)
+        return link
+
+    _replace_links(text, keep)
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["loads_from_elsewhere", "loads_of_page"]
 
 _ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
-_IN_STYLE = re.compile(r"""(?:url\(|@import)\s*["']?([^"')\s;]+)""", re.IGNORECASE)
+_IN_STYLE = re.compile(r"""(?:@import\s*(?:url\()?|url\()\s*["']?([^"')\s;]+)""", re.IGNORECASE)
 # What browsers fetch by themselves. A link that somebody has to follow is none of them.
 _LOADING = {
     "audio": ("src",), "embed": ("src",), "iframe": ("src",), "img": ("src", "srcset"), "input": ("src",),
