@@ -2,9 +2,10 @@
 #
 #   make quickstart [FILES=path/]   the main job, on the embedded server, with the data set that ships or your own files
 #                                   (a path with spaces in two pairs of quotes: FILES="'my files/'")
-#   make test                       format check, lint, types, all tests
+#   make test                       format check, lint, types, all tests, the site of the documents
 #   make test-quick                 the tests alone, on one interpreter
-#   make format · make lint · make types · make bench · make docs · make clean
+#   make docs                       the code blocks of the documents, and the documents as a site in site/
+#   make format · make lint · make types · make bench · make clean
 
 PYTHON ?= python3
 UV = .tools/bin/uv
@@ -24,7 +25,8 @@ VERSIONS := $(or $(strip $(FOUND)),here)
 MAIN = .envs/$(firstword $(VERSIONS))
 NEWEST = $(lastword $(VERSIONS))
 
-SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_auth_sandbox tilde_local tests examples benchmarks
+SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_auth_sandbox tilde_local \
+	tests examples benchmarks docs_site
 PROJECTS = pyproject.toml constraints.txt $(wildcard tilde_*/pyproject.toml)
 # Every tilde-* distribution is named by its folder, so that none is ever looked up in a registry.
 ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx[http2] -e ./tilde_transport_requests -e ./tilde_auth_sandbox \
@@ -49,12 +51,12 @@ endef
 
 # Environments stay: make would remove them as mere steps on the way.
 .PRECIOUS: .envs/%/ready .envs/alone-%/ready .envs/%/examples
-.PHONY: quickstart test test-quick test-all test-alone format format-check lint types bench docs clean
+.PHONY: quickstart test test-quick test-all test-alone format format-check lint types bench docs site clean
 
 quickstart: .envs/quickstart/ready
 	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
 
-test: format-check lint types test-all test-alone
+test: format-check lint types test-all test-alone site
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
@@ -94,12 +96,16 @@ types: $(MAIN)/ready
 bench: $(MAIN)/ready
 	$(MAIN)/bin/python benchmarks/run.py
 
-# The documents are Markdown, to be read as they are; this runs every code block in them.
-docs: $(MAIN)/ready
+# The documents are Markdown, to be read as they are: every code block in them runs. And they are a site, for which any
+# warning is an error.
+docs: site $(MAIN)/ready
 	$(MAIN)/bin/pytest -q tests/docs
 
+site: .envs/docs/ready
+	NO_MKDOCS_2_WARNING=1 .envs/docs/bin/python docs_site/build.py
+
 clean:
-	rm -rf .envs .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf site .cache .envs .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .tools/ready: constraints.txt
 	$(PYTHON) -m venv .tools
@@ -123,6 +129,12 @@ clean:
 
 .envs/%/examples: .envs/%/ready $(IN_EXAMPLES)
 	$(call install_examples,$*)
+	touch $@
+
+# What builds the site reads the packages and does not import them.
+.envs/docs/ready: .tools/ready pyproject.toml
+	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/docs
+	$(INSTALL) --python .envs/docs --group docs
 	touch $@
 
 .envs/alone-%/ready: .tools/ready $(PROJECTS)

@@ -85,7 +85,7 @@ def test_every_dependency_has_a_reason() -> None:
             for file in ROOT.glob("tilde_*/pyproject.toml")
         )
     )
-    tools = requirements((ROOT / "pyproject.toml").read_text(encoding="utf-8"), "test", "dev")
+    tools = requirements((ROOT / "pyproject.toml").read_text(encoding="utf-8"), "test", "dev", "docs")
     documented = {name for row in table_rows(ARCHITECTURE, "Dependencies") for name in quoted(" ".join(row[:-1]))}
     assert {name for name in documented if not name.startswith("tilde-")} == packages | tools | {"uv"}
 

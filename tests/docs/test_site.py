@@ -1,0 +1,127 @@
+"""What the site of the documents is made of: pages, links between them, and nothing from other hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from docs.blocks import ROOT
+from reference_pages import MODULES, REFERENCE, missing_names, public_names, reference_text
+from repository_pages import page_of, pages_linked_from, with_page_links
+from self_contained import loads_from_elsewhere, loads_of_page
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    files = {
+        "README.md": "See [the guide](docs/guide.md#lists), [more](examples) and [others](https://tilde.run).\n",
+        "docs/guide.md": "[back](../README.md) [plugins](plugins/README.md) [here](#lists)\n",
+        "docs/plugins/README.md": "[guide](../guide.md) [code](../../examples/run.py)\n",
+        "examples/README.md": "[run](run.py)\n",
+        "examples/run.py": "print()\n",
+        "not-linked.md": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_what_is_linked_is_taken_in(repository: Path) -> None:
+    assert list(pages_linked_from(["README.md"], repository)) == [
+        "README.md",
+        "docs/guide.md",
+        "examples/README.md",
+        "docs/plugins/README.md",
+        "examples/run.py",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "page"),
+    [
+        ("README.md", "index.md"),
+        ("CONTRIBUTING.md", "contributing.md"),
+        ("docs/guide.md", "guide.md"),
+        ("docs/plugins/README.md", "plugins/README.md"),
+        ("examples/run.py", "examples/run.py.md"),
+    ],
+)
+def test_each_file_has_its_page(file: str, page: str) -> None:
+    assert page_of(file) == page
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("README.md", "See [the guide](guide.md#lists), [more](examples/README.md) and [others](https://tilde.run).\n"),
+        ("docs/guide.md", "[back](index.md) [plugins](plugins/README.md) [here](#lists)\n"),
+        ("docs/plugins/README.md", "[guide](../guide.md) [code](../examples/run.py.md)\n"),
+    ],
+)
+def test_links_lead_from_page_to_page(repository: Path, file: str, text: str) -> None:
+    assert with_page_links((repository / file).read_text(encoding="utf-8"), file, repository) == text
+
+
+def test_code_keeps_what_looks_like_a_link(repository: Path) -> None:
+    text = "```python\nhandlers[0](docs/guide.md)\n```\n"
+    assert with_page_links(text, "README.md", repository) == text
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "../elsewhere.md", "docs"])
+def test_a_link_to_nothing_is_an_error(repository: Path, link: str) -> None:
+    with pytest.raises(ValueError, match="no file of this repository"):
+        with_page_links(f"[x]({link})", "README.md", repository)
+
+
+def test_every_public_name_is_in_the_reference_once() -> None:
+    entries = [
+        line.removeprefix("::: ")
+        for page in REFERENCE
+        for line in reference_text(page, ROOT).splitlines()
+        if line.startswith("::: ")
+    ]
+    assert sorted(entries) == sorted(f"{module}.{name}" for module in MODULES for name in public_names(module, ROOT))
+
+
+def test_only_one_page_of_a_module_takes_the_rest() -> None:
+    takers = [page.module for page in REFERENCE if "…" in page.names]
+    assert len(takers) == len(set(takers))
+    assert [module for module in MODULES if module not in takers and missing_names(module, ROOT)] == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://cdn.example.com/a.js"></script>',
+        '<script src="//cdn.example.com/a.js"></script>',
+        '<link rel="preconnect" href="https://fonts.example.com">',
+        '<img alt="" src="HTTPS://example.com/a.png">',
+        '<p style="background: url(https://example.com/a.png)">',
+        "<style>@import 'https://example.com/a.css';</style>",
+        "<style>p { background: url('//example.com/a.png') }</style>",
+    ],
+)
+def test_what_comes_from_other_hosts_is_found(html: str) -> None:
+    assert len(loads_of_page(html)) == 1
+
+
+@pytest.mark.parametrize(
+    "html",
+    ['<a href="https://tilde.run">', '<img src="a.png">', '<img src="data:image/png;base64,AA">', "url(https://a.b/)"],
+)
+def test_links_and_own_files_are_fine(html: str) -> None:
+    assert loads_of_page(html) == []
+
+
+def test_a_site_is_searched_through(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/index.html").write_text('<img src="https://example.com/a.png">', encoding="utf-8")
+    (tmp_path / "style.css").write_text(
+        "@import url(//example.com/b.css); p { background: url(c.png) }", encoding="utf-8"
+    )
+    assert list(loads_from_elsewhere(tmp_path)) == [
+        "a/index.html: https://example.com/a.png",
+        "style.css: //example.com/b.css",
+    ]
