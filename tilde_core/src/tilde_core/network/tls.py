@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.logs import logger
 
 if TYPE_CHECKING:
     import ssl
@@ -25,7 +25,6 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
-_logger = logging.getLogger("tilde")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _load_system_store(context: ssl.SSLContext) -> None:
     if folder is not None or file is not None:
         context.load_verify_locations(cafile=file, capath=folder)
     else:
-        _logger.warning("this system has no CA certificates: install its package ca-certificates, or set ca_bundle")
+        logger.warning("this system has no CA certificates: install its package ca-certificates, or set ca_bundle")
 
 
 def _has_certificates(folder: Path) -> bool:
