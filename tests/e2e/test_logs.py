@@ -85,9 +85,10 @@ def test_no_secret_is_logged_when_it_fails(server: Server, transport: str, caplo
             client.whoami()
         with pytest.raises(AuthenticationError):
             client.repository("a/b").sandboxes.list().first()
-    proxied = {"proxy": "http://someone:pr0xy-s3cret@127.0.0.1:9", "max_retries": 0, "transport": transport}
-    with Client("tuk-wr0ng", endpoint_url="https://tilde.test", **proxied) as client, pytest.raises(NotSentError):
-        client.whoami()
+    url, proxy = "https://tilde.test", "http://someone:pr0xy-s3cret@127.0.0.1:9"
+    proxied = Client("tuk-wr0ng", endpoint_url=url, proxy=proxy, max_retries=0, transport=transport)
+    with proxied, pytest.raises(NotSentError):
+        proxied.whoami()
     logged = everything(caplog)
     assert "whoami: GET https://tilde.test/api/v1/auth/me, attempt 1: NotSentError: " in logged
     assert "tuk-wr0ng" not in logged

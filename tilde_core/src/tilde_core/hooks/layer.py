@@ -97,6 +97,12 @@ class HookLayer:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
         self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
 
+    def name_transport(self, name: str | None) -> str:
+        """Return the transport of this name, or the one that ranks first, and its plugin, for people to read. Opens
+        nothing. Raises `ConfigurationError`."""
+        chosen = self._choose_transport(name)
+        return f"{chosen.offer.name}, plugin {chosen.plugin.label}"
+
     def open_transport(self, name: str | None, settings: TransportSettings) -> Transport:
         """Open the transport of this name, or the one that ranks first. Raises `ConfigurationError`."""
         return _open(self._choose_transport(name), settings, Transport)
