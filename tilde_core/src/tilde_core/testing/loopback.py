@@ -90,7 +90,7 @@ class LoopbackServer:
             thread.join()
 
     def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)
+        thread = threading.Thread(target=target, args=args, name="loopback-server", daemon=True)
         self._threads.append(thread)
         thread.start()
 

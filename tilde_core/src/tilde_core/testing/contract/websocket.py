@@ -16,6 +16,7 @@ from tilde_core.hooks.offers import TransportSettings, WebSocket, WebSocketConne
 from tilde_core.http import Headers, Request, Response, Timeout
 from tilde_core.testing import behaviors
 from tilde_core.testing.contract.failures import unused_port
+from tilde_core.testing.contract.rules import Rules
 from tilde_core.testing.contract.secrecy import logged
 from tilde_core.testing.exchange import Behavior, Exchange
 from tilde_core.testing.loopback import LoopbackServer
@@ -61,8 +62,10 @@ def echo(peer: ServerWebSocket) -> None:
         peer.send(message)
 
 
-class WebSocketContract:
+class WebSocketContract(Rules):
     """Every rule for a connector. A subclass defines `open_connector(settings)`, as its offer's `open` does."""
+
+    defined_by_the_author = frozenset({"open_connector"})
 
     def open_connector(self, settings: TransportSettings) -> WebSocketConnector:
         """Return the open connector under test. To be defined by the subclass."""
