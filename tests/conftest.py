@@ -41,6 +41,7 @@ VARIABLES = (
     "TILDE_TIMEOUT",
     "TILDE_MAX_CONNECTIONS",
     "TILDE_HTTP2",
+    "TILDE_LOG",
     # Those of other programs, which count as long as nothing else is said.
     "HTTP_PROXY",
     "HTTPS_PROXY",

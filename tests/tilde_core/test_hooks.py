@@ -142,7 +142,7 @@ def test_plugins_can_be_disabled(install: Install, monkeypatch: pytest.MonkeyPat
 def test_describe_plugins(install: Install) -> None:
     install("dist-a", "a", PLUGIN.format(name="a", priority=9))
     described = {info.name: info for info in Client().describe_plugins()}
-    assert set(described) == {"a", "default-retry", "static-credentials", "websocket-connector"}
+    assert set(described) == {"a", "default-retry", "log", "static-credentials", "websocket-connector"}
     assert described["a"].hooks == ("tilde_transport",)
     assert described["a"].status == "active"
     assert described["default-retry"].distribution == "tilde-core"

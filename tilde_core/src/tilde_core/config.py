@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.logs import LOG_VARIABLE, log_to_stderr, logger
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
 from tilde_core.sources import CONFIG_FILE, Setting, Sources
 
@@ -21,7 +21,6 @@ DEFAULT_ENDPOINT_URL = "https://tilde.run"
 DEFAULT_SANDBOX_IMAGE = "ubuntu:22.04"
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
-_logger = logging.getLogger("tilde")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,9 @@ def resolve_config(
     network: NetworkArguments | None = None,
 ) -> Config:
     """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
+    wanted = os.environ.get(LOG_VARIABLE, "").strip()
+    if wanted:
+        log_to_stderr(wanted)  # first, so that what is wrong with the config file is seen
     sources = Sources(os.environ, _read_config_file())
     key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
@@ -106,7 +108,7 @@ def _read_config_file() -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: there is no home directory
-        _logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
+        logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
         return {}
     return _parse_config(text)
 
@@ -118,11 +120,11 @@ def _parse_config(text: str) -> Mapping[str, Any]:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # Not the error's text: it quotes the file, and with it the key.
-        _logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
+        logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
         return {}
     if content is None:
         return {}
     if not isinstance(content, dict):
-        _logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
+        logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
         return {}
     return content

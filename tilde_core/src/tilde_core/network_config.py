@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.offers import TransportSettings
 from tilde_core.http import Timeout
+from tilde_core.logs import logger
 from tilde_core.network.no_proxy import NoProxy
 from tilde_core.network.proxy import Proxy
 from tilde_core.network.tls import ClientCert
@@ -28,7 +28,6 @@ _PROXY_VARIABLES: dict[str, tuple[str, ...]] = {
     "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
 }
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_logger = logging.getLogger("tilde")
 T = TypeVar("T")
 
 
@@ -160,7 +159,7 @@ def _ca_bundle(own: Setting[Any], system: Sources) -> Setting[str | None]:
         return Setting(_path(own.value, own.source), own.source)
     found = system.find_variable("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     if found.value is not None and not Path(found.value).exists():
-        _logger.warning("%s is not used: there is no file %s", found.source, found.value)
+        logger.warning("%s is not used: there is no file %s", found.source, found.value)
         return Setting(None, "default")
     return found
 

@@ -236,12 +236,12 @@ class Pipeline:
         try:
             response = send(request)
         except TildeError as error:
-            self._emit_finished(request, started, None, error)
+            self._emit_finished(request, started, error, error.request_id)
             raise
-        self._emit_finished(request, started, response.status, None)
+        self._emit_finished(request, started, response.status, response.headers.request_id)
         return response
 
-    def _emit_finished(self, request: Request, started: float, status: int | None, error: TildeError | None) -> None:
+    def _emit_finished(self, request: Request, started: float, outcome: int | TildeError, request_id: str) -> None:
         self.emit(
             lambda: RequestFinished(
                 operation=request.operation,
@@ -249,8 +249,9 @@ class Pipeline:
                 url=request.safe_url,
                 attempt=request.attempt,
                 elapsed=self.clock.monotonic() - started,
-                status=status,
-                error=error,
+                status=outcome if isinstance(outcome, int) else None,
+                error=None if isinstance(outcome, int) else outcome,
+                request_id=request_id,
             )
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import math
 import os
 import threading
@@ -16,6 +15,7 @@ from tilde_core.access_token import AccessToken
 from tilde_core.clock import Clock
 from tilde_core.exceptions import APIError, CredentialsError, TildeError, TransportError
 from tilde_core.hooks.offers import CredentialSettings
+from tilde_core.logs import logger
 
 __all__ = ["RefreshableCredentials"]
 
@@ -25,7 +25,6 @@ _PAUSES = (0.2, 0.5)  # seconds between the tries of one fetch
 _MAX_BACKOFF = 30.0  # seconds between fetches that failed while the token in use is good
 _WORTH_REPEATING = frozenset({408, 429, 500, 502, 503, 504})
 
-_logger = logging.getLogger("tilde")
 TokenT = TypeVar("TokenT", bound=AccessToken)
 
 
@@ -179,7 +178,7 @@ class RefreshableCredentials(Generic[TokenT]):
             self._failures = min(self._failures + 1, 5)
         if in_use is not None and in_use.is_alive:
             until = in_use.token.expires_at.isoformat()
-            _logger.warning("no new token; the one in use is good until %s: %s", until, _described(error))
+            logger.warning("no new token; the one in use is good until %s: %s", until, _described(error))
         fetch.set_exception(error)
 
     def _outcome(self, fetch: _Fetch[TokenT], in_use: _InUse[TokenT] | None) -> TokenT:

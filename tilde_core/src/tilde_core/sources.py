@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.logs import logger
 
 __all__ = ["CONFIG_FILE", "Setting", "Sources"]
 
 CONFIG_FILE = "~/.tilde/config.yaml"
 
-_logger = logging.getLogger("tilde")
 T = TypeVar("T")
 
 
@@ -52,7 +51,7 @@ class Sources:
             if isinstance(value, str) and value.strip():
                 return Setting(value.strip(), CONFIG_FILE)
             if value is not None and value != "":
-                _logger.warning("%s: %s is not text; it is treated as absent", CONFIG_FILE, name)
+                logger.warning("%s: %s is not text; it is treated as absent", CONFIG_FILE, name)
         return Setting(None, "default")
 
     def find_any(self, name: str, argument: Any, variable: str) -> Setting[Any]:

@@ -42,6 +42,11 @@ class CheckedProvider:
         self._plugin = plugin
         self._provider = provider
 
+    @property
+    def plugin(self) -> PluginInfo:
+        """Whose it is."""
+        return self._plugin
+
     def token(self) -> str:
         """Return a token that is valid now.
 

@@ -30,7 +30,10 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
-    """An attempt ended, with a `status` or with an `error`, after `elapsed` seconds (headers, not the body)."""
+    """An attempt ended, with a `status` or with an `error`, after `elapsed` seconds (headers, not the body).
+
+    Status 101 is a WebSocket that was opened. `request_id` is what the service calls the request, if it said so.
+    """
 
     operation: str
     method: str
@@ -39,6 +42,7 @@ class RequestFinished:
     elapsed: float
     status: int | None = None
     error: TildeError | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +26,8 @@ from tilde_core.hooks.offers import (
 )
 from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import Request, Response
+from tilde_core.logs import logger
+from tilde_core.plugins import log_events
 
 __all__ = ["STATIC_CREDENTIALS", "HookLayer"]
 
@@ -36,7 +37,6 @@ _INSTALL_TRANSPORT = (
     "tilde-transport-requests"
 )
 
-_logger = logging.getLogger("tilde")
 OpenedT = TypeVar("OpenedT")
 
 
@@ -97,6 +97,12 @@ class HookLayer:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
         self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
 
+    def name_transport(self, name: str | None) -> str:
+        """Return the transport of this name, or the one that ranks first, and its plugin, for people to read. Opens
+        nothing. Raises `ConfigurationError`."""
+        chosen = self._choose_transport(name)
+        return f"{chosen.offer.name}, plugin {chosen.plugin.label}"
+
     def open_transport(self, name: str | None, settings: TransportSettings) -> Transport:
         """Open the transport of this name, or the one that ranks first. Raises `ConfigurationError`."""
         return _open(self._choose_transport(name), settings, Transport)
@@ -144,12 +150,13 @@ class HookLayer:
             try:
                 implementation.function(event)
             except Exception:
-                _logger.exception("plugin %s failed in tilde_event", implementation.plugin_name)
+                logger.exception("plugin %s failed in tilde_event", implementation.plugin_name)
 
     @property
     def has_observers(self) -> bool:
         """Whether anybody listens to events."""
-        return bool(self._registry.manager.hook.tilde_event.get_hookimpls())
+        observers = self._registry.manager.hook.tilde_event.get_hookimpls()
+        return any(observer.plugin is not log_events or log_events.is_listening() for observer in observers)
 
     def _offers(self, hook: str, kind: type[OfferT]) -> list[_Offered[OfferT]]:
         """Ask each plugin by itself, so that an answer can be told by its plugin."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ import pluggy
 
 from tilde_core.exceptions import PluginError
 from tilde_core.hooks import spec
+from tilde_core.logs import logger
 
 __all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 
@@ -19,9 +19,8 @@ _BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
     "default-retry": "tilde_core.plugins.default_retry",
     "websocket-connector": "tilde_core.plugins.websocket_connector",
+    "log": "tilde_core.plugins.log_events",
 }
-
-_logger = logging.getLogger("tilde")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class PluginRegistry:
                 (),
                 f"failed: {type(error).__name__}: {error}",
             )
-            _logger.warning("plugin %s", self._infos[installed.name])
+            logger.warning("plugin %s", self._infos[installed.name])
             return
         self._register(plugin, installed.name, installed.distribution, installed.version)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tilde_core.exceptions import ConfigurationError
+from tilde_core.logs import logger
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["ClientCert", "Trust", "tls_context"]
+__all__ = ["ClientCert", "Trust", "system_store", "tls_context"]
 
 # Where distributions keep them, for a Python whose OpenSSL was built elsewhere and looks in a folder that is not there.
 _BUNDLES = (
@@ -25,7 +25,6 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",
 )
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
-_logger = logging.getLogger("tilde")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,18 @@ def _empty_context() -> ssl.SSLContext:
 
 
 def _load_system_store(context: ssl.SSLContext) -> None:
-    """Load what OpenSSL was built to load. Its variables (`SSL_CERT_FILE`) are settings, and read with the others."""
+    file, folder = system_store()
+    if folder is not None or file is not None:
+        context.load_verify_locations(cafile=file, capath=folder)
+    else:
+        logger.warning("this system has no CA certificates: install its package ca-certificates, or set ca_bundle")
+
+
+def system_store() -> tuple[str | None, str | None]:
+    """Return the file and the folder of what the system trusts, where OpenSSL reads it; either may be `None`.
+
+    It is what OpenSSL was built to load. Its variables (`SSL_CERT_FILE`) are settings, and read with the others.
+    """
     import ssl
 
     paths = ssl.get_default_verify_paths()
@@ -117,10 +127,7 @@ def _load_system_store(context: ssl.SSLContext) -> None:
     file = paths.openssl_cafile if Path(paths.openssl_cafile).is_file() else None
     if folder is None and file is None:
         file = next((bundle for bundle in _BUNDLES if Path(bundle).is_file()), None) or _bundle_of_certifi()
-    if folder is not None or file is not None:
-        context.load_verify_locations(cafile=file, capath=folder)
-    else:
-        _logger.warning("this system has no CA certificates: install its package ca-certificates, or set ca_bundle")
+    return file, folder
 
 
 def _has_certificates(folder: Path) -> bool:

@@ -89,6 +89,14 @@ class TlsInTls:
         """Return the protocol that both sides agreed on."""
         return self._inner.selected_alpn_protocol()
 
+    def version(self) -> str | None:
+        """Return the version of TLS that is spoken with the server."""
+        return self._inner.version()
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """Return the server's certificate, and not the proxy's, as `ssl.SSLSocket.getpeercert` does."""
+        return self._inner.getpeercert(binary_form)
+
     def __getattr__(self, name: str) -> Any:
         """What has nothing to do with the bytes (time-outs, addresses, options, shutdown) is the outer socket's."""
         return getattr(self._outer, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tilde_core.exceptions import OutcomeUnknownError, SandboxError, SerializationError, ServerError, TildeError
+from tilde_core.logs import logger
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.operation import Operation
 from tilde_core.resources.sandbox import Sandbox
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cancelled_on_error", "created", "longest_wait", "sandbox_error", "started"]
 
-_logger = logging.getLogger("tilde")
 
 _MAY_RUN = "it is not known whether the sandbox was created: repo.sandboxes.list() tells, and sandbox.cancel() ends it"
 _NOT_AVAILABLE = 503
@@ -46,7 +45,7 @@ def created(sandboxes: Sandboxes, request: dict[str, Any]) -> Sandbox:
     except TildeError:
         raise
     except BaseException:  # Ctrl-C
-        _logger.warning("interrupted: %s", _MAY_RUN)
+        logger.warning("interrupted: %s", _MAY_RUN)
         raise
 
 
@@ -62,7 +61,7 @@ def cancelled_on_error(sandbox: Sandbox) -> Iterator[None]:
         try:
             sandbox.cancel()
         except TildeError as failure:
-            _logger.warning("sandbox %s was not cancelled and may still run: %s", sandbox.id, failure)
+            logger.warning("sandbox %s was not cancelled and may still run: %s", sandbox.id, failure)
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from tilde_core.commit_finder import earliest_after
 from tilde_core.commit_recovery import CommitRecovery
 from tilde_core.exceptions import OutcomeUnknownError, SerializationError, SessionClosedError, TildeError
 from tilde_core.http import Response
+from tilde_core.logs import logger
 from tilde_core.models.base import Model, OrDefault
 from tilde_core.models.commits import ApprovalResult, CommitResult
 from tilde_core.models.objects import EntryRecord
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenedSession", "Session"]
 
-_logger = logging.getLogger("tilde")
 
 _NOTED_CHANGES = 8
 
@@ -304,7 +303,7 @@ class Session(RepositoryResource, Entity):
         except TildeError as failure:
             if error is None:
                 raise
-            _logger.warning("session %s was not rolled back: %s", self.session_id, failure)
+            logger.warning("session %s was not rolled back: %s", self.session_id, failure)
 
     @property
     def _identity(self) -> tuple[str, ...]:

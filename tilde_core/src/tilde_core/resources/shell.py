@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import warnings
 import weakref
@@ -13,6 +12,7 @@ from types import TracebackType
 from tilde_core.arguments import checked_text
 from tilde_core.completion import PublicNames
 from tilde_core.exceptions import APIError, CommandLostError, SessionClosedError, TildeError
+from tilde_core.logs import logger
 from tilde_core.models.sandboxes import SandboxStatus
 from tilde_core.operation import Operation
 from tilde_core.resources.sandbox import Sandbox
@@ -27,7 +27,6 @@ from tilde_core.waiting import checked_timeout
 
 __all__ = ["Shell"]
 
-_logger = logging.getLogger("tilde")
 
 _TO_TELL = 1.0  # seconds that a sandbox whose connections break has, to say that it has ended
 
@@ -195,7 +194,7 @@ class Shell(PublicNames):
             sandbox.cancel()
         except TildeError as failure:
             note = f"sandbox {sandbox.id} was not cancelled and may still run: {failure}"
-            _logger.warning("%s", note)
+            logger.warning("%s", note)
             if hasattr(error, "add_note"):  # Python 3.11
                 error.add_note(note)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from tilde_core.exceptions import IntegrityError, TildeError
+from tilde_core.logs import logger
 from tilde_core.transfer import limits
 from tilde_core.transfer.calls import CompletedPart, Details, Multipart, UploadCalls
 from tilde_core.transfer.checksums import check_etag
@@ -16,8 +16,6 @@ from tilde_core.transfer.progress import Progress
 from tilde_core.transfer.workers import Workers
 
 __all__ = ["upload_in_parts"]
-
-_logger = logging.getLogger("tilde")
 
 
 def upload_in_parts(
@@ -93,7 +91,7 @@ def _abort(calls: UploadCalls, multipart: Multipart) -> None:
     try:
         calls.abort(multipart)
     except TildeError as error:  # the failure that led here matters more
-        _logger.warning("%r: the multipart upload could not be aborted, its parts stay stored: %s", calls.path, error)
+        logger.warning("%r: the multipart upload could not be aborted, its parts stay stored: %s", calls.path, error)
 
 
 def _etag_asked_for(calls: UploadCalls) -> str:
@@ -101,5 +99,5 @@ def _etag_asked_for(calls: UploadCalls) -> str:
     try:
         return calls.staged_etag()
     except TildeError as error:
-        _logger.info("%r is staged, but its ETag cannot be read: %s", calls.path, error)
+        logger.info("%r is staged, but its ETag cannot be read: %s", calls.path, error)
         return ""

@@ -1,0 +1,48 @@
+"""Whether the plugins are usable, and which transport is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tilde_core.client import Client
+from tilde_core.doctor.verdicts import Check, failed, ok, warning
+from tilde_core.exceptions import TildeError
+from tilde_core.hooks.manager import PluginInfo
+
+__all__ = ["check_plugins", "check_transport"]
+
+_INSTALL = (
+    "Install a transport: tilde-transport-httpx (it comes with tilde-sdk) or tilde-transport-requests. If one is "
+    "installed, see what the plugins above say."
+)
+
+
+def check_plugins(plugins: list[PluginInfo]) -> Iterator[Check]:
+    """Yield one check for each plugin that is not as it should be, or one for all of them."""
+    unusable = [check for info in plugins if (check := _check_plugin(info)) is not None]
+    if unusable:
+        yield from unusable
+        return
+    disabled = [info.label for info in plugins if info.status == "disabled"]
+    note = f"; disabled by TILDE_DISABLE_PLUGINS: {', '.join(disabled)}" if disabled else ""
+    yield ok("plugins", f"{len(plugins) - len(disabled)} are active{note}")
+
+
+def _check_plugin(info: PluginInfo) -> Check | None:
+    if info.status in ("active", "disabled"):
+        return None
+    way_out = f"Upgrade {info.distribution}, uninstall it, or set TILDE_DISABLE_PLUGINS={info.name}."
+    if not info.status.startswith("failed"):
+        way_out = f"A newer or older tilde-core may know that hook, or it is misspelled. {way_out}"
+    return warning("plugins", str(info), way_out)
+
+
+def check_transport(client: Client) -> Check:
+    """Open the transport, which opens no connection."""
+    try:
+        runtime = client._runtime
+        name = runtime.hooks.name_transport(client.config.transport.value)
+        runtime.transport()
+    except TildeError as error:
+        return failed("transport", str(error), _INSTALL)
+    return ok("transport", f"{name} ({client.config.transport.source})")
