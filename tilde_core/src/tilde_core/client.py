@@ -12,6 +12,7 @@ from tilde_core.access_token import AccessToken
 from tilde_core.clock import Clock
 from tilde_core.completion import PublicNames
 from tilde_core.config import Config, resolve_config
+from tilde_core.credentials.configured import ApiKeyFunction
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import Transport, WebSocketConnector
@@ -35,8 +36,9 @@ class Client(PublicNames):
     """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
 
     Args:
-        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find, such as
-            the tokens of a sandbox. That none is found is an error only at the first request.
+        api_key: the token, or a function that returns it, as a `str` or an `AccessToken`; else `TILDE_API_KEY`,
+            `~/.tilde/config.yaml`, then what credential plugins find, such as the tokens of a sandbox. That none is
+            found is an error only at the first request.
         endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
             `https://tilde.run`.
         default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,
@@ -72,7 +74,7 @@ class Client(PublicNames):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | ApiKeyFunction | None = None,
         *,
         endpoint_url: str | None = None,
         default_sandbox_image: str | None = None,

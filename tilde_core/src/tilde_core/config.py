@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tilde_core.credentials.configured import ApiKeyFunction, check_function
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
 from tilde_core.sources import CONFIG_FILE, Setting, Sources
@@ -29,6 +30,7 @@ class Config:
     """The resolved settings of one client."""
 
     api_key: Setting[str | None]
+    api_key_function: Setting[ApiKeyFunction | None]
     endpoint_url: Setting[str]
     default_sandbox_image: Setting[str]
     transport: Setting[str | None]
@@ -41,7 +43,7 @@ class Config:
 
 def resolve_config(
     *,
-    api_key: str | None = None,
+    api_key: str | ApiKeyFunction | None = None,
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | None = None,
@@ -51,12 +53,13 @@ def resolve_config(
 ) -> Config:
     """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
     sources = Sources(os.environ, _read_config_file())
-    key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
+    key, function = _api_key(sources, api_key)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
     return Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
+        api_key_function=function,
         endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
         default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
@@ -66,6 +69,17 @@ def resolve_config(
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
     )
+
+
+def _api_key(
+    sources: Sources, argument: str | ApiKeyFunction | None
+) -> tuple[Setting[str | None], Setting[ApiKeyFunction | None]]:
+    """Return the key and the function: the argument may be either, and as a function it leaves no place for a key."""
+    if argument is None or isinstance(argument, str):
+        key = sources.find("api_key", argument, "TILDE_API_KEY", in_file=True)
+        return key, Setting(None, "default")
+    source = "argument api_key"  # secret: the repr of a method shows that of its object
+    return Setting(None, source), Setting(check_function(argument), source, secret=True)
 
 
 def _clean_key(key: Setting[str | None]) -> str | None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from tilde_core.client import Client
+from tilde_core.credentials.configured import ApiKeyFunction
 from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.network_config import ClientCertArgument, FilePath
@@ -30,7 +31,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def configure(
-    api_key: str | None = None,
+    api_key: str | ApiKeyFunction | None = None,
     *,
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,

@@ -136,6 +136,7 @@ class Runtime:
         return CredentialSettings(
             endpoint_url=self.config.endpoint_url.value,
             api_key=self.config.api_key.value,
+            api_key_function=self.config.api_key_function.value,
             sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
             clock=self.clock,
             send=lambda request: self.transport().send(request),
