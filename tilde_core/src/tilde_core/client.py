@@ -48,6 +48,8 @@ class Client(PublicNames):
         websocket: the name of an installed connector of WebSockets, or a `WebSocketConnector` of your own; else
             `TILDE_WEBSOCKET`, the config file, the one that ranks first. One of your own is closed with the client.
         credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
+        profile: the name of a profile of the config file, to be used instead of what stands at its top level; else
+            `TILDE_PROFILE`. One that is given here comes before the environment.
         proxy: the URL of a proxy for all requests (`http://user:password@host:port`, also https, socks5, socks5h); else
             `TILDE_PROXY`, the config file, `HTTPS_PROXY` and its like.
         no_proxy: hosts to be spoken to directly, as text with commas or a list; else `TILDE_NO_PROXY`, the config file,
@@ -81,6 +83,7 @@ class Client(PublicNames):
         transport: str | Transport | None = None,
         websocket: str | WebSocketConnector | None = None,
         credentials: str | None = None,
+        profile: str | None = None,
         proxy: str | None = None,
         no_proxy: str | Sequence[str] | None = None,
         ca_bundle: FilePath | None = None,
@@ -113,6 +116,7 @@ class Client(PublicNames):
             transport=transport if isinstance(transport, str) else None,
             websocket=websocket if isinstance(websocket, str) else None,
             credentials=credentials,
+            profile=profile,
             network=network,
         )
         given = _given("transport", transport, Transport)

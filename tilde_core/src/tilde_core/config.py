@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from tilde_core.config_file import open_sources
 from tilde_core.credentials.configured import ApiKeyFunction, check_function
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
-from tilde_core.sources import CONFIG_FILE, Setting, Sources
+from tilde_core.sources import Setting, Sources
 
 __all__ = ["DEFAULT_ENDPOINT_URL", "DEFAULT_SANDBOX_IMAGE", "Config", "Setting", "resolve_config"]
 
@@ -22,7 +18,6 @@ DEFAULT_ENDPOINT_URL = "https://tilde.run"
 DEFAULT_SANDBOX_IMAGE = "ubuntu:22.04"
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
-_logger = logging.getLogger("tilde")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,7 @@ class Config:
     transport: Setting[str | None]
     websocket: Setting[str | None]
     credentials: Setting[str | None]
+    profile: Setting[str | None]
     sandbox_credentials_uri: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
     network: NetworkConfig
@@ -49,10 +45,14 @@ def resolve_config(
     transport: str | None = None,
     websocket: str | None = None,
     credentials: str | None = None,
+    profile: str | None = None,
     network: NetworkArguments | None = None,
 ) -> Config:
-    """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
-    sources = Sources(os.environ, _read_config_file())
+    """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`.
+
+    A `profile` that is given comes before the environment.
+    """
+    sources, chosen = open_sources(profile)
     key, function = _api_key(sources, api_key)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
@@ -65,6 +65,7 @@ def resolve_config(
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
         websocket=sources.find("websocket", websocket, "TILDE_WEBSOCKET", in_file=True),
         credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
+        profile=chosen,
         sandbox_credentials_uri=Setting(sandbox.value, sandbox.source, secret=True),  # its path may be a secret
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
@@ -110,33 +111,3 @@ def _clean_endpoint(endpoint: Setting[str | None]) -> str:
 def _split(setting: Setting[str | None]) -> Setting[tuple[str, ...]]:
     names = (name.strip() for name in (setting.value or "").split(","))
     return Setting(tuple(name for name in names if name), setting.source)
-
-
-def _read_config_file() -> Mapping[str, Any]:
-    """Return the config file as a mapping. A file that cannot be used is treated as absent, with a warning in the
-    log."""
-    try:
-        text = Path(CONFIG_FILE).expanduser().read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: there is no home directory
-        _logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
-        return {}
-    return _parse_config(text)
-
-
-def _parse_config(text: str) -> Mapping[str, Any]:
-    import yaml  # only where there is a file
-
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # Not the error's text: it quotes the file, and with it the key.
-        _logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
-        return {}
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        _logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
-        return {}
-    return content
