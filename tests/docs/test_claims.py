@@ -55,7 +55,9 @@ def test_every_error_is_in_the_table() -> None:
 
 def test_every_environment_variable_is_in_the_table() -> None:
     core = ROOT / "tilde_core/src/tilde_core"
-    config = "".join((core / file).read_text(encoding="utf-8") for file in ("config.py", "network_config.py"))
+    config = "".join(
+        (core / file).read_text(encoding="utf-8") for file in ("config.py", "config_file.py", "network_config.py")
+    )
     rows = [*table_rows(GUIDE, "Settings"), *[row for row in table_rows(NETWORKS, "Settings") if len(row) == 6]]
     documented = {name for row in rows for name in quoted(row[2])}
     assert documented == set(re.findall(r'"(TILDE_\w+)"', config))

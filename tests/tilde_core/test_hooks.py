@@ -100,7 +100,7 @@ def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(in
     install("dist-a", "a", PLUGIN.format(name="a", priority=0))
     with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
         Client(transport="x")
-    with pytest.raises(ConfigurationError, match="no credential plugin named 'x'; installed: 'static'"):
+    with pytest.raises(ConfigurationError, match="no credential plugin named 'x'; installed: 'function', 'static'"):
         Client(credentials="x")
 
 
@@ -142,7 +142,14 @@ def test_plugins_can_be_disabled(install: Install, monkeypatch: pytest.MonkeyPat
 def test_describe_plugins(install: Install) -> None:
     install("dist-a", "a", PLUGIN.format(name="a", priority=9))
     described = {info.name: info for info in Client().describe_plugins()}
-    assert set(described) == {"a", "default-retry", "log", "static-credentials", "websocket-connector"}
+    assert set(described) == {
+        "a",
+        "default-retry",
+        "function-credentials",
+        "log",
+        "static-credentials",
+        "websocket-connector",
+    }
     assert described["a"].hooks == ("tilde_transport",)
     assert described["a"].status == "active"
     assert described["default-retry"].distribution == "tilde-core"

@@ -12,6 +12,7 @@ from tilde_core.access_token import AccessToken
 from tilde_core.clock import Clock
 from tilde_core.completion import PublicNames
 from tilde_core.config import Config, resolve_config
+from tilde_core.credentials.configured import ApiKeyFunction
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import Transport, WebSocketConnector
@@ -35,8 +36,9 @@ class Client(PublicNames):
     """A connection to a Tilde service. Threads may share it; it pickles (and then connects anew) and survives `fork`.
 
     Args:
-        api_key: the token; else `TILDE_API_KEY`, `~/.tilde/config.yaml`, then what credential plugins find, such as
-            the tokens of a sandbox. That none is found is an error only at the first request.
+        api_key: the token, or a function that returns it, as a `str` or an `AccessToken`; else `TILDE_API_KEY`,
+            `~/.tilde/config.yaml`, then what credential plugins find, such as the tokens of a sandbox. That none is
+            found is an error only at the first request.
         endpoint_url: the service, without `/api/v1`; else `TILDE_ENDPOINT_URL`, `TILDE_API_URL`, the config file,
             `https://tilde.run`.
         default_sandbox_image: the image of sandboxes that name none; else `TILDE_DEFAULT_SANDBOX_IMAGE`,
@@ -46,6 +48,8 @@ class Client(PublicNames):
         websocket: the name of an installed connector of WebSockets, or a `WebSocketConnector` of your own; else
             `TILDE_WEBSOCKET`, the config file, the one that ranks first. One of your own is closed with the client.
         credentials: the name of the one credential plugin to use; else `TILDE_CREDENTIALS`, all in order.
+        profile: the name of a profile of the config file, to be used instead of what stands at its top level; else
+            `TILDE_PROFILE`. One that is given here comes before the environment.
         proxy: the URL of a proxy for all requests (`http://user:password@host:port`, also https, socks5, socks5h); else
             `TILDE_PROXY`, the config file, `HTTPS_PROXY` and its like.
         no_proxy: hosts to be spoken to directly, as text with commas or a list; else `TILDE_NO_PROXY`, the config file,
@@ -72,13 +76,14 @@ class Client(PublicNames):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | ApiKeyFunction | None = None,
         *,
         endpoint_url: str | None = None,
         default_sandbox_image: str | None = None,
         transport: str | Transport | None = None,
         websocket: str | WebSocketConnector | None = None,
         credentials: str | None = None,
+        profile: str | None = None,
         proxy: str | None = None,
         no_proxy: str | Sequence[str] | None = None,
         ca_bundle: FilePath | None = None,
@@ -111,6 +116,7 @@ class Client(PublicNames):
             transport=transport if isinstance(transport, str) else None,
             websocket=websocket if isinstance(websocket, str) else None,
             credentials=credentials,
+            profile=profile,
             network=network,
         )
         given = _given("transport", transport, Transport)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from tilde_core.config_file import open_sources
+from tilde_core.credentials.configured import ApiKeyFunction, check_function
 from tilde_core.exceptions import ConfigurationError
-from tilde_core.logs import LOG_VARIABLE, log_to_stderr, logger
+from tilde_core.logs import LOG_VARIABLE, log_to_stderr
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
-from tilde_core.sources import CONFIG_FILE, Setting, Sources
+from tilde_core.sources import Setting, Sources
 
 __all__ = ["DEFAULT_ENDPOINT_URL", "DEFAULT_SANDBOX_IMAGE", "Config", "Setting", "resolve_config"]
 
@@ -28,11 +27,13 @@ class Config:
     """The resolved settings of one client."""
 
     api_key: Setting[str | None]
+    api_key_function: Setting[ApiKeyFunction | None]
     endpoint_url: Setting[str]
     default_sandbox_image: Setting[str]
     transport: Setting[str | None]
     websocket: Setting[str | None]
     credentials: Setting[str | None]
+    profile: Setting[str | None]
     sandbox_credentials_uri: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
     network: NetworkConfig
@@ -40,34 +41,51 @@ class Config:
 
 def resolve_config(
     *,
-    api_key: str | None = None,
+    api_key: str | ApiKeyFunction | None = None,
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | None = None,
     websocket: str | None = None,
     credentials: str | None = None,
+    profile: str | None = None,
     network: NetworkArguments | None = None,
 ) -> Config:
-    """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`."""
+    """Resolve every setting: argument, environment, `~/.tilde/config.yaml`, default. Raises `ConfigurationError`.
+
+    A `profile` that is given comes before the environment.
+    """
     wanted = os.environ.get(LOG_VARIABLE, "").strip()
     if wanted:
         log_to_stderr(wanted)  # first, so that what is wrong with the config file is seen
-    sources = Sources(os.environ, _read_config_file())
-    key = sources.find("api_key", api_key, "TILDE_API_KEY", in_file=True)
+    sources, chosen = open_sources(profile)
+    key, function = _api_key(sources, api_key)
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
     return Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
+        api_key_function=function,
         endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
         default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
         websocket=sources.find("websocket", websocket, "TILDE_WEBSOCKET", in_file=True),
         credentials=sources.find("credentials", credentials, "TILDE_CREDENTIALS"),
+        profile=chosen,
         sandbox_credentials_uri=Setting(sandbox.value, sandbox.source, secret=True),  # its path may be a secret
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
     )
+
+
+def _api_key(
+    sources: Sources, argument: str | ApiKeyFunction | None
+) -> tuple[Setting[str | None], Setting[ApiKeyFunction | None]]:
+    """Return the key and the function: the argument may be either, and as a function it leaves no place for a key."""
+    if argument is None or isinstance(argument, str):
+        key = sources.find("api_key", argument, "TILDE_API_KEY", in_file=True)
+        return key, Setting(None, "default")
+    source = "argument api_key"  # secret: the repr of a method shows that of its object
+    return Setting(None, source), Setting(check_function(argument), source, secret=True)
 
 
 def _clean_key(key: Setting[str | None]) -> str | None:
@@ -98,33 +116,3 @@ def _clean_endpoint(endpoint: Setting[str | None]) -> str:
 def _split(setting: Setting[str | None]) -> Setting[tuple[str, ...]]:
     names = (name.strip() for name in (setting.value or "").split(","))
     return Setting(tuple(name for name in names if name), setting.source)
-
-
-def _read_config_file() -> Mapping[str, Any]:
-    """Return the config file as a mapping. A file that cannot be used is treated as absent, with a warning in the
-    log."""
-    try:
-        text = Path(CONFIG_FILE).expanduser().read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: there is no home directory
-        logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
-        return {}
-    return _parse_config(text)
-
-
-def _parse_config(text: str) -> Mapping[str, Any]:
-    import yaml  # only where there is a file
-
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # Not the error's text: it quotes the file, and with it the key.
-        logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
-        return {}
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
-        return {}
-    return content

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from tilde_core.client import Client
+from tilde_core.credentials.configured import ApiKeyFunction
 from tilde_core.hooks.offers import Transport, WebSocketConnector
 from tilde_core.http import Timeout
 from tilde_core.network_config import ClientCertArgument, FilePath
@@ -30,13 +31,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def configure(
-    api_key: str | None = None,
+    api_key: str | ApiKeyFunction | None = None,
     *,
     endpoint_url: str | None = None,
     default_sandbox_image: str | None = None,
     transport: str | Transport | None = None,
     websocket: str | WebSocketConnector | None = None,
     credentials: str | None = None,
+    profile: str | None = None,
     proxy: str | None = None,
     no_proxy: str | Sequence[str] | None = None,
     ca_bundle: FilePath | None = None,
@@ -62,6 +64,7 @@ def configure(
         transport=transport,
         websocket=websocket,
         credentials=credentials,
+        profile=profile,
         proxy=proxy,
         no_proxy=no_proxy,
         ca_bundle=ca_bundle,

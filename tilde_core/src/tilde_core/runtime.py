@@ -21,6 +21,7 @@ from tilde_core.hooks.offers import (
     TransportSettings,
     WebSocketConnector,
 )
+from tilde_core.sources import CONFIG_FILE
 
 __all__ = ["Runtime"]
 
@@ -127,15 +128,21 @@ class Runtime:
             )
             return ConfigurationError(". ".join(part for part in (message, self.hooks.not_used()) if part))
         return ConfigurationError(
-            "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or ~/.tilde/config.yaml, "
-            "no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin has one. Set TILDE_API_KEY, "
+            "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or "
+            f"{self._file_label()}, no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin "
+            "has one. Set TILDE_API_KEY, "
             'call tilde.configure(api_key="…") or run `tilde auth login`'
         )
+
+    def _file_label(self) -> str:
+        profile = self.config.profile.value
+        return CONFIG_FILE if profile is None else f"profile {profile!r} of {CONFIG_FILE}"
 
     def _settings(self) -> CredentialSettings:
         return CredentialSettings(
             endpoint_url=self.config.endpoint_url.value,
             api_key=self.config.api_key.value,
+            api_key_function=self.config.api_key_function.value,
             sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
             clock=self.clock,
             send=lambda request: self.transport().send(request),

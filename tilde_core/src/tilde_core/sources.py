@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -32,27 +32,34 @@ class Setting(Generic[T]):
         return f"Setting({shown!r}, source={self.source!r})"
 
 
-class Sources:
-    """The environment and the config file."""
+_ABSENT: Setting[Any] = Setting(None, "default")
 
-    def __init__(self, environ: Mapping[str, str], file: Mapping[str, Any]) -> None:
+
+class Sources:
+    """The environment, and the config file or one of its profiles, whose name is `label`.
+
+    With `file_first`, what stands in the file comes before the environment.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        file: Mapping[str, Any],
+        label: str = CONFIG_FILE,
+        *,
+        file_first: bool = False,
+    ) -> None:
         self._environ = environ
         self._file = file
+        self._label = label
+        self._file_first = file_first
 
     def find(self, name: str, argument: str | None, *variables: str, in_file: bool = False) -> Setting[str | None]:
         """Return a text: the argument, else the first variable that is not empty, else what the file has."""
         if argument is not None:
             return Setting(_checked_argument(name, argument), f"argument {name}")
         found = self.find_variable(*variables)
-        if found.value is not None:
-            return found
-        if in_file and name in self._file:
-            value = self._file[name]
-            if isinstance(value, str) and value.strip():
-                return Setting(value.strip(), CONFIG_FILE)
-            if value is not None and value != "":
-                logger.warning("%s: %s is not text; it is treated as absent", CONFIG_FILE, name)
-        return Setting(None, "default")
+        return self._with_file(found, lambda: self._text_in_file(name)) if in_file else found
 
     def find_any(self, name: str, argument: Any, variable: str) -> Setting[Any]:
         """Return a value of any type, as `find` does; from the environment it is a text. It is yet to be checked."""
@@ -60,13 +67,14 @@ class Sources:
             if isinstance(argument, str):
                 argument = _checked_argument(name, argument)
             return Setting(argument, f"argument {name}")
-        found = self.find_variable(variable)
-        if found.value is not None:
-            return found
+        return self._with_file(self.find_variable(variable), lambda: self.find_in_file(name))
+
+    def find_in_file(self, name: str) -> Setting[Any]:
+        """Return a value of any type from the file alone. It is yet to be checked."""
         value = self._file.get(name)
         if isinstance(value, str):
             value = value.strip() or None
-        return Setting(None, "default") if value is None else Setting(value, f"{name} in {CONFIG_FILE}")
+        return _ABSENT if value is None else Setting(value, f"{name} in {self._label}")
 
     def find_variable(self, *variables: str) -> Setting[str | None]:
         """Return the first of these environment variables that is not empty."""
@@ -74,11 +82,26 @@ class Sources:
             value = self._environ.get(variable, "").strip()
             if value:
                 return Setting(value, f"environment variable {variable}")
-        return Setting(None, "default")
+        return _ABSENT
 
     def has_variable(self, variable: str) -> bool:
         """Return whether the environment has this variable, were it empty."""
         return variable in self._environ
+
+    def _with_file(self, found: Setting[Any], look: Callable[[], Setting[Any]]) -> Setting[Any]:
+        """What was found in the environment, or what a look into the file finds, whichever counts."""
+        if found.value is not None and not self._file_first:
+            return found
+        in_file = look()
+        return found if in_file.value is None else in_file
+
+    def _text_in_file(self, name: str) -> Setting[str | None]:
+        value = self._file.get(name)
+        if isinstance(value, str) and value.strip():
+            return Setting(value.strip(), self._label)
+        if value is not None and not isinstance(value, str):
+            logger.warning("%s: %s is not text; it is treated as absent", self._label, name)
+        return _ABSENT
 
 
 def _checked_argument(name: str, value: str) -> str:

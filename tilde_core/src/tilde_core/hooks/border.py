@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tilde_core.access_token import AccessToken
+from tilde_core.credentials.given_function import FunctionCredentials
 from tilde_core.exceptions import ConfigurationError, CredentialsError, PluginError, TildeError
 from tilde_core.hooks.manager import PluginInfo
 from tilde_core.hooks.offers import (
@@ -65,9 +66,9 @@ class CheckedProvider:
 
     def access_token(self) -> AccessToken | None:
         """Return the token in use with all that is known of it; `None` from a provider that only knows a text."""
-        if not isinstance(self._provider, RefreshableCredentials):
+        if not isinstance(self._provider, (RefreshableCredentials, FunctionCredentials)):
             return None
-        token: AccessToken = self._ask("current()", self._provider.current)
+        token: AccessToken | None = self._ask("current()", self._provider.current)
         return token
 
     def _ask(self, what: str, call: Callable[..., Any], *args: object) -> Any:

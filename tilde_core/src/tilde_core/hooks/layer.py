@@ -29,9 +29,12 @@ from tilde_core.http import Request, Response
 from tilde_core.logs import logger
 from tilde_core.plugins import log_events
 
-__all__ = ["STATIC_CREDENTIALS", "HookLayer"]
+__all__ = ["FUNCTION_CREDENTIALS", "STATIC_CREDENTIALS", "HookLayer"]
 
+FUNCTION_CREDENTIALS = "function"
 STATIC_CREDENTIALS = "static"
+# What somebody configured suppresses every detection, whatever priority a plugin gives itself. In this order.
+_CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS)
 _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"
@@ -123,8 +126,7 @@ class HookLayer:
         offers = self._offers("tilde_credentials", CredentialOffer)
         if name is not None:
             offers = [self._choose("credential plugin", offers, name)]
-        # A static key suppresses every detection, whatever priority a plugin gives itself.
-        for offered in sorted(offers, key=lambda o: (o.offer.name != STATIC_CREDENTIALS, *o.rank)):
+        for offered in sorted(offers, key=lambda o: (_place(o.offer.name), *o.rank)):
             own_settings = replace(settings, on_refresh=self._observers_of_refreshes(offered.offer.name))
             provider = _open_optional(offered, own_settings, CredentialProvider)
             if provider is not None:
@@ -202,6 +204,11 @@ class _CoreSend:
     @hookimpl(trylast=True)
     def tilde_send(self, request: Request, transport: Transport) -> Response:
         return transport.send(request)
+
+
+def _place(name: str) -> int:
+    """Configured credentials come before those that plugins detect."""
+    return _CONFIGURED.index(name) if name in _CONFIGURED else len(_CONFIGURED)
 
 
 def _refuse_duplicates(hook: str, offers: Sequence[_Offered[Any]]) -> None:

@@ -17,6 +17,7 @@ __all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 
 _BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
+    "function-credentials": "tilde_core.plugins.function_credentials",
     "default-retry": "tilde_core.plugins.default_retry",
     "websocket-connector": "tilde_core.plugins.websocket_connector",
     "log": "tilde_core.plugins.log_events",

@@ -1,0 +1,1 @@
+"""Where tokens come from besides a configured text. The built-in credential plugins offer these."""
