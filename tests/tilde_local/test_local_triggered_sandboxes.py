@@ -239,10 +239,21 @@ def test_only_who_may_run_as_an_agent_can_have_it_done(
     assert somebody.repo.call("PUT", f"{PLACE}/{own}", None, text(**team.as_agent())).status == 200
 
 
+def test_who_may_not_run_code_does_not_get_there_by_the_trigger_of_another(
+    team: Team, person: Callable[[str], Person], refused: Refused
+) -> None:
+    """What runs has the secrets of the repository."""
+    somebody, trigger = person("UpdateSandboxTrigger()\nRunAsAgent()"), team.trigger(**team.as_agent())
+    evil = text("env", **team.as_agent())
+    refused(somebody.repo.call("PUT", f"{PLACE}/{trigger}", None, evil), 403, "CreateSandbox")
+    somebody.change("UpdateSandboxTrigger()\nRunAsAgent()\nCreateSandbox()")
+    assert somebody.repo.call("PUT", f"{PLACE}/{trigger}", None, evil).status == 200
+
+
 def test_nobody_else_says_what_runs_in_the_name_of_its_creator(
     team: Team, person: Callable[[str], Person], refused: Refused
 ) -> None:
-    somebody = person(f"{OWN}RunAsAgent()")
+    somebody = person(f"{OWN}RunAsAgent()\nCreateSandbox()")
     for trigger in (team.trigger(), team.trigger(**team.as_agent())):
         place = f"{PLACE}/{trigger}"
         refused(somebody.repo.call("PUT", place, None, text("evil")), 403, "run_as: without it", "its creator")

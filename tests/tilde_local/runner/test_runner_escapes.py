@@ -20,6 +20,7 @@ import pytest
 from tilde_local import Server
 from tilde_local.runner.base import Runner
 from tilde_local.runner.namespaces import NamespacesRunner
+from tilde_local.runner.view import host_view
 
 if TYPE_CHECKING:
     from tilde_local.runner.conftest import Sandbox, Start
@@ -123,9 +124,9 @@ class World:
 
 
 def _entry_of_environment() -> str:
-    """Something in the environment that this process was started with."""
+    """Something in the environment that this process was started with, and that no container sets by itself."""
     entries = Path("/proc/self/environ").read_text().split("\0")
-    return max(entries, key=len)
+    return max(set(entries) - {f"{name}={value}" for name, value in host_view().environment.items()}, key=len)
 
 
 def _package_folders() -> list[str]:

@@ -183,15 +183,17 @@ def update(call: Call) -> Response:
     with call.services.database.write() as db:
         repository, trigger = _find(call, db, "UpdateSandboxTrigger")
         _check_delegate(call, db, body)
-        _refuse_other_authors(call, trigger, text)
+        _check_author(call, db, trigger, text)
         changed = triggers.replace(db, repository, trigger, text, call.services.now())
     return json_response(TriggerAnswer.of(changed))
 
 
-def _refuse_other_authors(call: Call, trigger: Trigger, text: TriggerText) -> None:
-    """Raise Forbidden if somebody else would decide what runs in the creator's name."""
-    creator = trigger.created_by_type, trigger.created_by
-    if text.run_as_id is None and (call.caller.type, call.caller.id) != creator:
+def _check_author(call: Call, db: sqlite3.Connection, trigger: Trigger, text: TriggerText) -> None:
+    """Raise Forbidden if somebody else would decide what runs in the creator's name, or by his right to run code."""
+    if (call.caller.type, call.caller.id) == (trigger.created_by_type, trigger.created_by):
+        return
+    call.repository(db, "CreateSandbox")
+    if text.run_as_id is None:
         raise Forbidden(
             "run_as: without it, what a trigger runs it runs as its creator, who alone may say what that is: name an"
             " agent or a role, or create a trigger of your own"
