@@ -31,13 +31,12 @@ def shake_hands(request: Request, channel: Channel) -> Response | None:
     """
     key = base64.b64encode(os.urandom(16))
     channel.send(_head(request, key.decode()), request.timeout.write)
-    file = _file(channel, request.timeout.read)
-    answer = _answer(file)
-    if answer.status != 101:
-        return Response(answer.status, answer.headers.items(), _body(answer))
-    expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
-    if answer.headers.get("Upgrade", "").lower() != "websocket" or _accepted(answer) != expected:
-        raise HTTPException("this is not the answer to the handshake that was sent")
+    with _answer(channel, request.timeout.read) as answer:
+        if answer.status != 101:
+            return Response(answer.status, answer.headers.items(), _body(answer))
+        expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+        if answer.headers.get("Upgrade", "").lower() != "websocket" or _accepted(answer) != expected:
+            raise HTTPException("this is not the answer to the handshake that was sent")
     return None
 
 
@@ -59,13 +58,19 @@ def _accepted(answer: HTTPResponse) -> str:
     return (answer.headers.get("Sec-WebSocket-Accept") or "").strip()
 
 
-def _answer(file: io.BufferedReader) -> HTTPResponse:
-    """The first answer that is not merely an interim one."""
+def _answer(channel: Channel, timeout: float | None) -> HTTPResponse:
+    """The first answer that is not merely an interim one, to be closed: left to the garbage collector, it might find
+    its file closed before, and Python 3.13 complains of that."""
     while True:
-        answer = HTTPResponse(_Socket(file), method="GET")  # type: ignore[arg-type]
-        answer.begin()
+        answer = HTTPResponse(_Socket(channel, timeout), method="GET")  # type: ignore[arg-type]
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
         if answer.status == 101 or answer.status >= 200:
             return answer
+        answer.close()
 
 
 def _body(answer: HTTPResponse) -> bytes:
@@ -74,11 +79,6 @@ def _body(answer: HTTPResponse) -> bytes:
         return answer.read(_MOST_OF_A_BODY)
     except (OSError, HTTPException):
         return b""
-
-
-def _file(channel: Channel, timeout: float | None) -> io.BufferedReader:
-    # One byte of buffer: what comes behind the head belongs to the WebSocket. The channel itself has a larger one.
-    return io.BufferedReader(_Incoming(channel, timeout), buffer_size=1)
 
 
 class _Incoming(io.RawIOBase):
@@ -103,8 +103,10 @@ class _Incoming(io.RawIOBase):
 class _Socket:
     """As much of a socket as `http.client` needs."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
+    def __init__(self, channel: Channel, timeout: float | None) -> None:
+        self._channel = channel
+        self._timeout = timeout
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return self._file
+        # One byte of buffer: what comes behind the head belongs to the WebSocket. The channel itself has a larger one.
+        return io.BufferedReader(_Incoming(self._channel, self._timeout), buffer_size=1)

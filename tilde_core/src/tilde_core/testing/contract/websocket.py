@@ -294,6 +294,19 @@ class WebSocketContract:
         assert opened.receive(5) == b"early"
         opened.close()
 
+    def test_interim_answers_are_passed_over(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
+        """As many as there are, and with headers."""
+
+        def slowly(exchange: Exchange) -> None:
+            exchange.send(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+            exchange.send(granted(exchange.request) + b"\x82\x05early")
+            exchange.read_to_end()
+
+        server.enqueue(slowly)
+        opened = self.open(connector, server)
+        assert opened.receive(5) == b"early"
+        opened.close()
+
     def test_refused_connection_was_not_sent(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """And the message names the host and asks after the server."""
         port = unused_port()
