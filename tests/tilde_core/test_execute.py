@@ -107,6 +107,11 @@ def test_nothing_changed(service: SandboxService) -> None:
     assert result.status.has_no_changes
 
 
+def test_what_is_done_has_ended_with_0_even_if_that_is_not_told(service: SandboxService) -> None:
+    service.states = [status("done", "no_changes", exit_code=None)]
+    assert execute(service).exit_code == 0
+
+
 class TestExitCodes:
     @pytest.fixture(autouse=True)
     def errored(self, service: SandboxService) -> None:

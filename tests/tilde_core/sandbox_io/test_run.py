@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from exec_service import exit_message
-from sandbox_service import status
+from sandbox_service import PLACE, status
 from shells import RUNNING, Rig
 from tilde.exceptions import (
     CommandError,
@@ -264,6 +264,14 @@ class TestCallbacks:
         assert rig.commands.ended.wait(10)
         assert sh.run("echo still there").stdout.text() == "still there\n"
 
+    def test_what_they_raise_does_not_wait_for_input_that_nobody_reads(self, rig: Rig, sh: Shell) -> None:
+        def refuse(data: bytes) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            sh.run("head -c 1; sleep 100", on_stdout=refuse, stdin=b"x" * 20 * MIB)
+        assert rig.commands.ended.wait(10)
+
 
 class TestTimeOuts:
     @pytest.mark.parametrize("script", ["echo so far; echo err >&2; sleep 100", "echo so far; while :; do echo; done"])
@@ -410,6 +418,8 @@ class TestBrokenConnections:
         with pytest.raises(kind, match=r"^shell\.run: not like this"), rig.shell() as sh:
             sh.run("ls")
         assert len(rig.server.requests) == (4 if code == 503 else 1)
+        # Who may not run it hears so at once; else the sandbox may be about to say that it has ended.
+        assert (rig.service.count(f"GET {PLACE}/status") == 1) is (code < 404)
 
     def test_not_ready_is_tried_again(self, rig: Rig, sh: Shell) -> None:
         rig.next(behaviors.answer(503), behaviors.hang_up(), behaviors.reset_after_request())

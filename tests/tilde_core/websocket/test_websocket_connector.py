@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tilde.plugins import Request, Response, Timeout, WebSocket
+from tilde.plugins import Request, Response, Timeout, TransportError, WebSocket
 from tilde_core.testing import LoopbackServer, ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING
 from tilde_core.websocket.connector import WebsocketClientConnector
@@ -88,6 +90,25 @@ def test_without_a_time_out_silence_is_borne(connector: WebsocketClientConnector
     with pytest.raises(TimeoutError):
         peer.receive(0.1)
     peer.close()
+
+
+def test_nothing_is_left_to_the_garbage_collector(connector: WebsocketClientConnector, server: LoopbackServer) -> None:
+    """Which would complain on Python 3.13 of answers that it finds open."""
+    url = server.url().replace("http", "ws")
+    complaints: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", complaints.append)
+        for behavior in (behaviors.garbage(b"nonsense\r\n\r\n"), behaviors.hang_up(), behaviors.answer(200, b"no")):
+            server.enqueue(behavior)
+            cycle: list[Any] = []
+            try:
+                cycle.append(connector.connect(Request(method="GET", url=url)))
+            except TransportError as error:
+                cycle.append(error)
+            cycle.append(cycle)
+            del cycle
+            gc.collect()
+    assert complaints == []
 
 
 def test_the_library_is_imported_when_it_is_needed() -> None:
