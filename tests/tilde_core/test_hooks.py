@@ -100,7 +100,7 @@ def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(in
     install("dist-a", "a", PLUGIN.format(name="a", priority=0))
     with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
         Client(transport="x")
-    there_is = "'function', 'process', 'static'"
+    there_is = "'function', 'keyring', 'process', 'static'"
     with pytest.raises(ConfigurationError, match=f"no credential plugin named 'x'; installed: {there_is}"):
         Client(credentials="x")
 
@@ -148,6 +148,7 @@ def test_describe_plugins(install: Install) -> None:
         "credential-process",
         "default-retry",
         "function-credentials",
+        "keyring-credentials",
         "static-credentials",
         "websocket-connector",
     }

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tilde_core.config_file import open_sources
-from tilde_core.credentials.configured import ApiKeyFunction, CredentialProcess, check_function, find_process
+from tilde_core.credentials.configured import (
+    ApiKeyFunction,
+    CredentialProcess,
+    KeyringEntry,
+    check_function,
+    find_keyring_entry,
+    find_process,
+)
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
 from tilde_core.sources import Setting, Sources
@@ -26,6 +33,7 @@ class Config:
 
     api_key: Setting[str | None]
     api_key_function: Setting[ApiKeyFunction | None]
+    api_key_keyring: Setting[KeyringEntry | None]
     credential_process: Setting[CredentialProcess | None]
     endpoint_url: Setting[str]
     default_sandbox_image: Setting[str]
@@ -54,14 +62,15 @@ def resolve_config(
     A `profile` that is given comes before the environment.
     """
     sources, chosen = open_sources(profile)
-    process = find_process(sources)
-    key, function = _api_key(sources, api_key, is_in_file=process.value is not None)
+    entry, process = find_keyring_entry(sources), find_process(sources)
+    key, function = _api_key(sources, api_key, is_in_file=bool(entry.value or process.value))
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
     return Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
         api_key_function=function,
+        api_key_keyring=entry,
         credential_process=process,
         endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
         default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),

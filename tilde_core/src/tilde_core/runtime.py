@@ -143,6 +143,7 @@ class Runtime:
             endpoint_url=self.config.endpoint_url.value,
             api_key=self.config.api_key.value,
             api_key_function=self.config.api_key_function.value,
+            api_key_keyring=self.config.api_key_keyring.value,
             credential_process=self.config.credential_process.value,
             sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
             clock=self.clock,

@@ -1,4 +1,4 @@
-"""What users configure in the place of a key: a function, or a command."""
+"""What users configure in the place of a key: a function, an entry of a keyring, or a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tilde_core.access_token import AccessToken
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.sources import Setting, Sources
 
-__all__ = ["ApiKeyFunction", "CredentialProcess", "check_function", "find_process"]
+__all__ = [
+    "ApiKeyFunction",
+    "CredentialProcess",
+    "KeyringEntry",
+    "check_function",
+    "find_keyring_entry",
+    "find_process",
+]
 
 ApiKeyFunction: TypeAlias = Callable[[], str | AccessToken]
 
@@ -37,6 +44,20 @@ class CredentialProcess:
         return f"the command {self.command[0].partition(' -')[0]!r} ({self.source})"
 
 
+@dataclass(frozen=True, slots=True)
+class KeyringEntry:
+    """Where in the keyring the key is: what `keyring.get_password` takes, and where that was configured."""
+
+    service: str
+    username: str
+    source: str
+
+    @property
+    def described(self) -> str:
+        """What it is, for messages."""
+        return f"password of {self.username!r} for {self.service!r} ({self.source})"
+
+
 def check_function(function: Any) -> ApiKeyFunction:
     """Return what was given in the place of a key. Raises `ConfigurationError` for what cannot be one."""
     if not callable(function):
@@ -47,6 +68,18 @@ def check_function(function: Any) -> ApiKeyFunction:
         raise ConfigurationError("api_key must be a plain function: nobody would await what an async one returns")
     checked: ApiKeyFunction = function
     return checked
+
+
+def find_keyring_entry(sources: Sources) -> Setting[KeyringEntry | None]:
+    """Return the entry that the config file names. Raises `ConfigurationError`."""
+    found = sources.find_in_file("api_key_keyring")
+    if found.value is None:
+        return Setting(None, "default")
+    names: dict[Any, Any] = found.value if isinstance(found.value, dict) else {}
+    service, username = names.get("service", ""), names.get("username", "")
+    if len(names) != 2 or not all(isinstance(name, str) and name for name in (service, username)):
+        raise ConfigurationError(f"{found.source} must hold `service` and `username`, both text, and nothing else")
+    return Setting(KeyringEntry(service, username, found.source), found.source)
 
 
 def find_process(sources: Sources) -> Setting[CredentialProcess | None]:
