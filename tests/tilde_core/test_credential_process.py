@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -183,6 +184,11 @@ class TestOrder:
 
 
 class TestSettings:
+    def test_a_copy_of_the_client_has_it(self, configure: Configure) -> None:
+        configure(credential_process=["tool", SECRET], api_key_keyring={"service": "a", "username": "b"})
+        client = Client()
+        assert pickle.loads(pickle.dumps(client)).config == client.config
+
     def test_defaults_and_source(self, configure: Configure) -> None:
         configure(credential_process="tool 'a b'")
         found = resolve_config().credential_process
