@@ -29,7 +29,7 @@ SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_auth_s
 	tests examples benchmarks docs_site
 PROJECTS = pyproject.toml constraints.txt $(wildcard tilde_*/pyproject.toml)
 # Every tilde-* distribution is named by its folder, so that none is ever looked up in a registry.
-ALL = -e . -e ./tilde_core[testing] -e ./tilde_transport_httpx[http2] -e ./tilde_transport_requests -e ./tilde_auth_sandbox \
+ALL = -e . -e ./tilde_core[testing,keyring] -e ./tilde_transport_httpx[http2] -e ./tilde_transport_requests -e ./tilde_auth_sandbox \
 	-e ./tilde_local[s3,gcs]
 WITHOUT_PLUGINS = -e ./tilde_core[testing] -e ./tilde_local
 PLUGIN_httpx = tilde_transport_httpx

@@ -83,7 +83,9 @@ def requirements(text: str, *keys: str) -> set[str]:
 def test_every_dependency_has_a_reason() -> None:
     packages = set.union(
         *(
-            requirements(file.read_text(encoding="utf-8"), "dependencies", "testing", "http2", "s3", "gcs", "requires")
+            requirements(
+                file.read_text(encoding="utf-8"), "dependencies", "testing", "keyring", "http2", "s3", "gcs", "requires"
+            )
             for file in ROOT.glob("tilde_*/pyproject.toml")
         )
     )

@@ -100,7 +100,8 @@ def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(in
     install("dist-a", "a", PLUGIN.format(name="a", priority=0))
     with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
         Client(transport="x")
-    with pytest.raises(ConfigurationError, match="no credential plugin named 'x'; installed: 'function', 'static'"):
+    there_is = "'function', 'keyring', 'process', 'static'"
+    with pytest.raises(ConfigurationError, match=f"no credential plugin named 'x'; installed: {there_is}"):
         Client(credentials="x")
 
 
@@ -144,8 +145,10 @@ def test_describe_plugins(install: Install) -> None:
     described = {info.name: info for info in Client().describe_plugins()}
     assert set(described) == {
         "a",
+        "credential-process",
         "default-retry",
         "function-credentials",
+        "keyring-credentials",
         "log",
         "static-credentials",
         "websocket-connector",

@@ -373,6 +373,20 @@ class TestCredentials:
             assert place in str(caught.value)
         assert transport.requests == []
 
+    @pytest.mark.parametrize(
+        ("chosen", "advice"),
+        [
+            ("keyring", "write `api_key_keyring` into ~/.tilde/config.yaml"),
+            ("process", "write `credential_process` into ~/.tilde/config.yaml"),
+            ("function", "set TILDE_API_KEY and leave that choice out"),
+        ],
+    )
+    def test_a_plugin_that_was_chosen_and_has_no_key(self, chosen: str, advice: str) -> None:
+        client, _, _ = fake_client([], api_key=None, credentials=chosen)
+        with pytest.raises(ConfigurationError) as caught:
+            client.organizations.get("x")
+        assert f"plugin '{chosen}', chosen by the argument credentials, has none; {advice}" in str(caught.value)
+
     def test_a_refused_token_is_renewed_once(self) -> None:
         provider = Rotating("one", "two")
         client, transport, _ = fake_client(

@@ -146,7 +146,7 @@ def test_settings_of_networks(file: Path, name: str, text: str, value: Any) -> N
 
 
 def test_all_settings_of_networks_are_tested() -> None:
-    (mark,) = [m for m in test_settings_of_networks.pytestmark if m.name == "parametrize"]  # type: ignore[attr-defined]
+    (mark,) = [m for m in test_settings_of_networks.pytestmark if m.name == "parametrize"]
     assert [row[0] for row in mark.args[1]] == list(NetworkArguments.__slots__)
 
 

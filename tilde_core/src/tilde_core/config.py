@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tilde_core.config_file import open_sources
-from tilde_core.credentials.configured import ApiKeyFunction, check_function
+from tilde_core.credentials.configured import (
+    ApiKeyFunction,
+    CredentialProcess,
+    KeyringEntry,
+    check_function,
+    find_keyring_entry,
+    find_process,
+)
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.logs import LOG_VARIABLE, log_to_stderr
 from tilde_core.network_config import NetworkArguments, NetworkConfig, resolve_network
@@ -28,6 +35,8 @@ class Config:
 
     api_key: Setting[str | None]
     api_key_function: Setting[ApiKeyFunction | None]
+    api_key_keyring: Setting[KeyringEntry | None]
+    credential_process: Setting[CredentialProcess | None]
     endpoint_url: Setting[str]
     default_sandbox_image: Setting[str]
     transport: Setting[str | None]
@@ -58,13 +67,16 @@ def resolve_config(
     if wanted:
         log_to_stderr(wanted)  # first, so that what is wrong with the config file is seen
     sources, chosen = open_sources(profile)
-    key, function = _api_key(sources, api_key)
+    entry, process = find_keyring_entry(sources), find_process(sources)
+    key, function = _api_key(sources, api_key, is_in_file=bool(entry.value or process.value))
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
     return Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
         api_key_function=function,
+        api_key_keyring=entry,
+        credential_process=process,
         endpoint_url=Setting(_clean_endpoint(endpoint), endpoint.source),
         default_sandbox_image=Setting(image.value or DEFAULT_SANDBOX_IMAGE, image.source),
         transport=sources.find("transport", transport, "TILDE_TRANSPORT", in_file=True),
@@ -78,11 +90,15 @@ def resolve_config(
 
 
 def _api_key(
-    sources: Sources, argument: str | ApiKeyFunction | None
+    sources: Sources, argument: str | ApiKeyFunction | None, *, is_in_file: bool
 ) -> tuple[Setting[str | None], Setting[ApiKeyFunction | None]]:
-    """Return the key and the function: the argument may be either, and as a function it leaves no place for a key."""
+    """Return the key and the function: the argument may be either, and as a function it leaves no place for a key.
+
+    `is_in_file` tells that the file has another source of keys. Where that comes first, the environment does not count.
+    """
     if argument is None or isinstance(argument, str):
-        key = sources.find("api_key", argument, "TILDE_API_KEY", in_file=True)
+        variables = () if sources.file_first and is_in_file else ("TILDE_API_KEY",)
+        key = sources.find("api_key", argument, *variables, in_file=True)
         return key, Setting(None, "default")
     source = "argument api_key"  # secret: the repr of a method shows that of its object
     return Setting(None, source), Setting(check_function(argument), source, secret=True)

@@ -14,7 +14,7 @@ from tilde_core.clock import Clock
 from tilde_core.config import Config
 from tilde_core.exceptions import ConfigurationError
 from tilde_core.hooks.border import CheckedProvider
-from tilde_core.hooks.layer import HookLayer
+from tilde_core.hooks.layer import KEYRING_CREDENTIALS, PROCESS_CREDENTIALS, HookLayer
 from tilde_core.hooks.offers import (
     CredentialSettings,
     Transport,
@@ -24,6 +24,8 @@ from tilde_core.hooks.offers import (
 from tilde_core.sources import CONFIG_FILE
 
 __all__ = ["Runtime"]
+
+_KEY_IN_FILE = {KEYRING_CREDENTIALS: "api_key_keyring", PROCESS_CREDENTIALS: "credential_process"}
 
 
 class Runtime:
@@ -121,7 +123,16 @@ class Runtime:
             return self._credentials
 
     def _no_credentials(self) -> ConfigurationError:
-        if self.config.sandbox_credentials_uri.value and self.config.credentials.value is None:
+        chosen = self.config.credentials
+        if chosen.value is not None:
+            key = _KEY_IN_FILE.get(chosen.value)
+            advice = (
+                f"write `{key}` into {self._file_label()}" if key else "set TILDE_API_KEY and leave that choice out"
+            )
+            return ConfigurationError(
+                f"no API key: the credential plugin {chosen.value!r}, chosen by the {chosen.source}, has none; {advice}"
+            )
+        if self.config.sandbox_credentials_uri.value:
             message = (
                 "no API key: TILDE_SANDBOX_CREDENTIALS_URI is set, as in a sandbox, but the plugin that gets tokens "
                 "there is not in use. Install tilde-auth-sandbox, which comes with tilde-sdk, or set TILDE_API_KEY"
@@ -130,8 +141,8 @@ class Runtime:
         return ConfigurationError(
             "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or "
             f"{self._file_label()}, no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin "
-            "has one. Set TILDE_API_KEY, "
-            'call tilde.configure(api_key="…") or run `tilde auth login`'
+            "has one. Set TILDE_API_KEY, call "
+            'tilde.configure(api_key="…") or run `tilde auth login`'
         )
 
     def _file_label(self) -> str:
@@ -143,6 +154,8 @@ class Runtime:
             endpoint_url=self.config.endpoint_url.value,
             api_key=self.config.api_key.value,
             api_key_function=self.config.api_key_function.value,
+            api_key_keyring=self.config.api_key_keyring.value,
+            credential_process=self.config.credential_process.value,
             sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
             clock=self.clock,
             send=lambda request: self.transport().send(request),

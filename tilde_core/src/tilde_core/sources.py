@@ -52,7 +52,7 @@ class Sources:
         self._environ = environ
         self._file = file
         self._label = label
-        self._file_first = file_first
+        self.file_first = file_first
 
     def find(self, name: str, argument: str | None, *variables: str, in_file: bool = False) -> Setting[str | None]:
         """Return a text: the argument, else the first variable that is not empty, else what the file has."""
@@ -90,7 +90,7 @@ class Sources:
 
     def _with_file(self, found: Setting[Any], look: Callable[[], Setting[Any]]) -> Setting[Any]:
         """What was found in the environment, or what a look into the file finds, whichever counts."""
-        if found.value is not None and not self._file_first:
+        if found.value is not None and not self.file_first:
             return found
         in_file = look()
         return found if in_file.value is None else in_file

@@ -29,12 +29,14 @@ from tilde_core.http import Request, Response
 from tilde_core.logs import logger
 from tilde_core.plugins import log_events
 
-__all__ = ["FUNCTION_CREDENTIALS", "STATIC_CREDENTIALS", "HookLayer"]
+__all__ = ["FUNCTION_CREDENTIALS", "KEYRING_CREDENTIALS", "PROCESS_CREDENTIALS", "STATIC_CREDENTIALS", "HookLayer"]
 
 FUNCTION_CREDENTIALS = "function"
 STATIC_CREDENTIALS = "static"
+KEYRING_CREDENTIALS = "keyring"
+PROCESS_CREDENTIALS = "process"
 # What somebody configured suppresses every detection, whatever priority a plugin gives itself. In this order.
-_CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS)
+_CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS, KEYRING_CREDENTIALS, PROCESS_CREDENTIALS)
 _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"

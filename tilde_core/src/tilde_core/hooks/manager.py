@@ -18,6 +18,8 @@ __all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 _BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
     "function-credentials": "tilde_core.plugins.function_credentials",
+    "keyring-credentials": "tilde_core.plugins.keyring_credentials",
+    "credential-process": "tilde_core.plugins.credential_process",
     "default-retry": "tilde_core.plugins.default_retry",
     "websocket-connector": "tilde_core.plugins.websocket_connector",
     "log": "tilde_core.plugins.log_events",

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from tilde_core.clock import Clock
-from tilde_core.credentials.configured import ApiKeyFunction
+from tilde_core.credentials.configured import ApiKeyFunction, CredentialProcess, KeyringEntry
 from tilde_core.exceptions import TransportError
 from tilde_core.http import Headers, Request, Response
 from tilde_core.network.no_proxy import NoProxy
@@ -168,9 +168,11 @@ def _tell_nobody(expires_at: datetime) -> None:
 class CredentialSettings:
     """What a credential plugin is opened with.
 
-    `api_key` is the static key found in the configuration, if any, `api_key_function` the function that was given in
-    its place, `endpoint_url` the service, and `sandbox_credentials_uri` where a sandbox gets its tokens, if this is
-    one. `send` sends a request of the plugin's own through the transport, without credentials and without retries: a
+    `endpoint_url` is the service. `api_key` is the static key found in the configuration, if any; `api_key_function`
+    the function that was given in its place; `api_key_keyring` the entry of a keyring, and `credential_process` the
+    command, that the config file names; `sandbox_credentials_uri` where a sandbox gets its tokens, if this is one.
+
+    `send` sends a request of the plugin's own through the transport, without credentials and without retries: a
     provider never calls back into the client. `clock` is where time comes from. `on_refresh` is to be called after each
     token that was fetched, with its end; it tells the observers. `RefreshableCredentials` takes care of both.
     """
@@ -180,6 +182,8 @@ class CredentialSettings:
     send: Callable[[Request], Response]
     sandbox_credentials_uri: str | None = None
     api_key_function: ApiKeyFunction | None = None
+    api_key_keyring: KeyringEntry | None = None
+    credential_process: CredentialProcess | None = None
     clock: Clock = field(default_factory=Clock)
     on_refresh: Callable[[datetime], None] = _tell_nobody
 
