@@ -43,7 +43,7 @@ def _check(command: str, where: str) -> None:
 
 
 def _check_variable(name: str, where: str) -> None:
-    files = ("config.py", "network_config.py")
+    files = ("config.py", "network_config.py", "logs.py")
     known = "".join((ROOT / "tilde_core/src/tilde_core" / file).read_text(encoding="utf-8") for file in files)
     assert name in ("NO_COLOR", "PYTHON") or f'"{name}"' in known, f"{where}: {name} is read nowhere"
 
