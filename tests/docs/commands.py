@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.blocks import ROOT, Block
+from tilde.__main__ import _parser
 from tilde_local import cli
 
 __all__ = ["check_commands"]
@@ -81,6 +82,14 @@ def _tilde_local(words: list[str], where: str) -> None:
             raise AssertionError(f"{where}: tilde-local refuses these arguments") from error
 
 
+def _tilde(words: list[str], where: str) -> None:
+    try:
+        _parser().parse_args(words[1:])
+    except SystemExit as error:
+        if error.code:
+            raise AssertionError(f"{where}: tilde refuses these arguments") from error
+
+
 def _python(words: list[str], where: str) -> None:
     if words[1] != "-m":
         assert any((folder / words[1]).is_file() for folder in (Path(), ROOT)), f"{where}: there is no {words[1]}"
@@ -119,5 +128,6 @@ _CHECKS: dict[str, Callable[[list[str], str], None]] = {
     "python3": _python,
     ".": _nothing,
     "source": _nothing,
+    "tilde": _tilde,
     "tilde-local": _tilde_local,
 }
