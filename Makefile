@@ -120,7 +120,7 @@ clean:
 
 .envs/alone-examples/ready: .tools/ready $(PROJECTS)
 	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-examples
-	$(INSTALL) --python .envs/alone-examples hatchling pytest-xdist ./tilde_core[testing] $(EXAMPLES:%=./%)
+	$(INSTALL) --python .envs/alone-examples hatchling pytest-xdist ./tilde_core[testing] $(EXAMPLES:%=./%[test])
 	touch $@
 
 .envs/alone-examples/examples: .envs/alone-examples/ready $(IN_EXAMPLES) $(shell find tilde_core/src -name '*.py')

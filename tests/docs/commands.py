@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.blocks import ROOT, Block
+from tilde.__main__ import _parser
 from tilde_local import cli
 
 __all__ = ["check_commands"]
@@ -43,7 +44,7 @@ def _check(command: str, where: str) -> None:
 
 
 def _check_variable(name: str, where: str) -> None:
-    files = ("config.py", "network_config.py")
+    files = ("config.py", "network_config.py", "logs.py")
     known = "".join((ROOT / "tilde_core/src/tilde_core" / file).read_text(encoding="utf-8") for file in files)
     assert name in ("NO_COLOR", "PYTHON") or f'"{name}"' in known, f"{where}: {name} is read nowhere"
 
@@ -79,6 +80,14 @@ def _tilde_local(words: list[str], where: str) -> None:
     except SystemExit as error:
         if error.code:
             raise AssertionError(f"{where}: tilde-local refuses these arguments") from error
+
+
+def _tilde(words: list[str], where: str) -> None:
+    try:
+        _parser().parse_args(words[1:])
+    except SystemExit as error:
+        if error.code:
+            raise AssertionError(f"{where}: tilde refuses these arguments") from error
 
 
 def _python(words: list[str], where: str) -> None:
@@ -119,5 +128,6 @@ _CHECKS: dict[str, Callable[[list[str], str], None]] = {
     "python3": _python,
     ".": _nothing,
     "source": _nothing,
+    "tilde": _tilde,
     "tilde-local": _tilde_local,
 }

@@ -25,6 +25,7 @@ import tilde_core.default_client
 from docs.blocks import DOCUMENTS, ROOT, Block, blocks_of
 from docs.commands import check_commands
 from tilde import Client
+from tilde_core.logs import logger
 from tilde_local import Server
 
 _FILE_NAME = re.compile(r"# ([\w./-]+\.py)\n")
@@ -85,6 +86,8 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_settings: Path)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("train.csv", "test.csv"):
         Path(name).write_bytes(b"species,island\nAdelie,Torgersen\n")
+    monkeypatch.setattr(logger, "handlers", list(logger.handlers))
+    level = logger.level
     with Server() as server:
         monkeypatch.setenv("TILDE_ENDPOINT_URL", server.endpoint_url)
         monkeypatch.setenv("TILDE_API_KEY", server.api_key)
@@ -93,6 +96,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_settings: Path)
         yield
         if tilde_core.default_client._client is not None:
             tilde_core.default_client._client.close()
+    logger.setLevel(level)
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]

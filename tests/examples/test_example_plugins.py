@@ -44,8 +44,9 @@ def package_of(plugin: Path) -> str:
     return plugin.name.replace("-", "_")
 
 
-def test_there_are_two() -> None:
-    assert [path.name for path in PLUGINS] == ["tilde-auth-oidc-example", "tilde-transport-urllib3-example"]
+def test_there_are_three() -> None:
+    names = ["tilde-auth-oidc-example", "tilde-otel-example", "tilde-transport-urllib3-example"]
+    assert [path.name for path in PLUGINS] == names
 
 
 def test_public_names_are_enough(plugin: Path) -> None:

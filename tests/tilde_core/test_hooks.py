@@ -51,12 +51,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: real(path=[str(tmp_path)]))
     manager.installed_plugins.cache_clear()
 
-    def put(distribution: str, plugin: str, source: str) -> None:
+    def put(distribution: str, plugin: str, source: str, needs: str = "") -> None:
         module = f"plugin_{distribution.replace('-', '_')}"
         (tmp_path / f"{module}.py").write_text(source)
         info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+        asks = f"Requires-Dist: {needs}\n" if needs else ""
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{asks}"
+        (info / "METADATA").write_text(metadata)
         (info / "entry_points.txt").write_text(f"[tilde]\n{plugin} = {module}\n")
         monkeypatch.delitem(sys.modules, module, raising=False)
         manager.installed_plugins.cache_clear()
@@ -111,24 +113,29 @@ def test_a_plugin_that_does_not_load_is_skipped_remembered_and_named(
     install("dist-broken", "broken", "import no_such_module_anywhere\n")
     client = Client(api_key="k")
     assert "broken (dist-broken 1.2): failed: ModuleNotFoundError" in caplog.text
+    assert "; upgrade or uninstall dist-broken, or set TILDE_DISABLE_PLUGINS=broken" in caplog.text
     (info,) = [info for info in client.describe_plugins() if info.name == "broken"]
     assert (info.distribution, info.version, info.hooks) == ("dist-broken", "1.2", ())
-    with pytest.raises(ConfigurationError, match=r"Not used: broken \(dist-broken 1.2\): failed"):
+    with pytest.raises(ConfigurationError, match=r"Not used: broken \(dist-broken 1.2\): failed") as caught:
         client.organizations.get("x")
+    assert "upgrade or uninstall dist-broken, or set TILDE_DISABLE_PLUGINS=broken" in str(caught.value)
 
 
 def test_two_distributions_with_one_name_are_an_error_that_names_both(install: Install) -> None:
     install("dist-one", "same", PLUGIN.format(name="same", priority=0))
     install("dist-two", "same", PLUGIN.format(name="same", priority=0))
-    with pytest.raises(PluginError, match=r"dist-\w+ 1.2 and dist-\w+ 1.2"):
+    with pytest.raises(PluginError, match=r"'same': dist-\w+ 1.2 and dist-\w+ 1.2; uninstall one of them"):
         Client()
 
 
 def test_two_plugins_that_offer_one_name_are_an_error(install: Install) -> None:
     install("dist-one", "one", PLUGIN.format(name="same", priority=0))
     install("dist-two", "two", PLUGIN.format(name="same", priority=0))
-    with pytest.raises(PluginError, match="both offer 'same'"):
+    label, way_out = r"\w+ \(dist-\w+ 1.2\)", r"uninstall one, or set TILDE_DISABLE_PLUGINS=\w+$"
+    with pytest.raises(PluginError, match=rf"{label} and {label} both offer 'same'; {way_out}") as caught:
         Client(transport="same")
+    assert "one (dist-one 1.2)" in str(caught.value)
+    assert "two (dist-two 1.2)" in str(caught.value)
 
 
 def test_plugins_can_be_disabled(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +145,14 @@ def test_plugins_can_be_disabled(install: Install, monkeypatch: pytest.MonkeyPat
     client = Client()
     assert opened(client) == "b"
     assert {info.name: info.status for info in client.describe_plugins()}["a"] == "disabled"
+
+
+def test_a_disabled_plugin_that_is_asked_for_is_named(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("dist-a", "a", "raise AssertionError('it must not be imported')\n")
+    monkeypatch.setenv("TILDE_DISABLE_PLUGINS", "a")
+    way_out = r"a \(dist-a 1.2\): disabled; take a out of TILDE_DISABLE_PLUGINS to use it"
+    with pytest.raises(ConfigurationError, match=rf"no transport named 'a'.*{way_out}"):
+        Client(transport="a")
 
 
 def test_describe_plugins(install: Install) -> None:
@@ -158,10 +173,53 @@ def test_describe_plugins(install: Install) -> None:
     assert described["default-retry"].distribution == "tilde-core"
 
 
-def test_a_misspelled_hook_shows(install: Install) -> None:
+def test_a_misspelled_hook_shows(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     install("dist-a", "a", PLUGIN.format(name="a", priority=9).replace("def tilde_transport", "def tilde_tranport"))
     (info,) = [info for info in Client().describe_plugins() if info.name == "a"]
-    assert info.status == "active, but there is no hook named tilde_tranport"
+    assert info.status == "active, but there is no hook named tilde_tranport; did you mean tilde_transport?"
+    warned = "a (dist-a 1.2): active, but there is no hook named tilde_tranport; did you mean tilde_transport?; upgrade"
+    assert warned in caplog.text
+
+
+INCOMPATIBLE = {
+    "arguments that the hook does not have": "@hookimpl\ndef tilde_event(event, client):\n    pass\n",
+    "a wrapper that does not yield": "@hookimpl(wrapper=True)\ndef tilde_send(request):\n    return None\n",
+}
+
+
+@pytest.mark.parametrize("source", INCOMPATIBLE.values(), ids=INCOMPATIBLE)
+def test_a_plugin_for_another_version_is_left_out_and_named(
+    install: Install, caplog: pytest.LogCaptureFixture, source: str
+) -> None:
+    offer = PLUGIN.format(name="a", priority=9)
+    install("dist-a", "a", offer + source, "tilde-core>=0.3,<0.4; python_version >= '3.10'")
+    install("dist-b", "b", PLUGIN.format(name="b", priority=0))
+    client = Client()
+    assert opened(client) == "b"  # nothing of it is in use, also not the hooks that would fit
+    (info,) = [info for info in client.describe_plugins() if info.name == "a"]
+    assert info.status.startswith("failed: it is for another version of the SDK: ")
+    assert "a (dist-a 1.2): failed: it is for another version" in caplog.text
+    assert "upgrade or uninstall dist-a (which asks for tilde-core>=0.3,<0.4" in caplog.text
+    assert "TILDE_DISABLE_PLUGINS=a" in caplog.text
+    assert len(caplog.text.splitlines()) == 1
+
+
+def test_a_plugin_that_asks_for_a_name_of_another_version(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("dist-a", "a", "from tilde.plugins import NameOfLater\n", "tilde-sdk>=9")
+    Client()
+    assert "a (dist-a 1.2): failed: ImportError: cannot import name 'NameOfLater'" in caplog.text
+    assert "dist-a (which asks for tilde-sdk>=9; installed is 0.1.0)" in caplog.text
+
+
+def test_an_object_for_another_version_is_an_error() -> None:
+    """Somebody asked for it."""
+
+    class Later:
+        @hookimpl
+        def tilde_event(self, event: Event, client: object) -> None: ...
+
+    with pytest.raises(PluginError, match=r"Later \(given to the client\): it is for another version of the SDK"):
+        fake_client([], plugins=[Later()])
 
 
 @pytest.mark.parametrize(

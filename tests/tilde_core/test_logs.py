@@ -14,6 +14,7 @@ import pytest
 from support import answer, fake_client
 from tilde.exceptions import NotSentError, ServerError
 from tilde.plugins import CredentialsRefreshed, RetryScheduled
+from tilde_core.hooks import manager
 from tilde_core.plugins import log_events
 
 ORG = {"id": "1", "name": "my-team"}
@@ -89,7 +90,10 @@ def test_info_has_no_attempts(caplog: pytest.LogCaptureFixture) -> None:
     assert [level for level, _ in lines(caplog)] == ["INFO"]
 
 
-def test_no_event_is_made_when_nobody_reads_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_event_is_made_when_nobody_reads_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "installed_plugins", tuple)
     client, _, _ = fake_client([])
     hooks = client._runtime.hooks
     caplog.set_level(logging.WARNING, "tilde")

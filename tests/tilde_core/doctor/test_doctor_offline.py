@@ -126,7 +126,7 @@ def test_plugins_that_are_broken_misspelled_and_disabled(tmp_path: Path) -> None
     found = examine("--offline", path=tmp_path, TILDE_DISABLE_PLUGINS="unwanted")
     told = found.told("plugins")
     assert "broken (dist-broken 1.2): failed: ModuleNotFoundError" in told
-    assert "Upgrade dist-broken, uninstall it, or set TILDE_DISABLE_PLUGINS=broken." in told
+    assert "Upgrade or uninstall dist-broken, or set TILDE_DISABLE_PLUGINS=broken." in told
     assert "misspelled (dist-misspelled 1.2): active, but there is no hook named tilde_evnt" in told
     assert "TILDE_DISABLE_PLUGINS=misspelled" in told
     status = {plugin["name"]: plugin["status"] for plugin in found.report["plugins"]}

@@ -31,10 +31,7 @@ def check_plugins(plugins: list[PluginInfo]) -> Iterator[Check]:
 def _check_plugin(info: PluginInfo) -> Check | None:
     if info.status in ("active", "disabled"):
         return None
-    way_out = f"Upgrade {info.distribution}, uninstall it, or set TILDE_DISABLE_PLUGINS={info.name}."
-    if not info.status.startswith("failed"):
-        way_out = f"A newer or older tilde-core may know that hook, or it is misspelled. {way_out}"
-    return warning("plugins", str(info), way_out)
+    return warning("plugins", f"{info.label}: {info.status}", f"{info.way_out[:1].upper()}{info.way_out[1:]}.")
 
 
 def check_transport(client: Client) -> Check:

@@ -219,8 +219,8 @@ def _refuse_duplicates(hook: str, offers: Sequence[_Offered[Any]]) -> None:
         other = seen.setdefault(offered.offer.name, offered)
         if other is not offered:
             raise PluginError(
-                f"{hook}: {other.plugin.distribution} and {offered.plugin.distribution} both offer "
-                f"{offered.offer.name!r}; uninstall one or name one in TILDE_DISABLE_PLUGINS"
+                f"{hook}: the plugins {other.plugin.label} and {offered.plugin.label} both offer "
+                f"{offered.offer.name!r}; uninstall one, or set TILDE_DISABLE_PLUGINS={offered.plugin.name}"
             )
 
 

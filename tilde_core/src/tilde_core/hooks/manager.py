@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 
 import pluggy
@@ -12,6 +14,7 @@ import pluggy
 from tilde_core.exceptions import PluginError
 from tilde_core.hooks import spec
 from tilde_core.logs import logger
+from tilde_core.version import __version__
 
 __all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
 
@@ -28,13 +31,28 @@ _BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """What is known of one plugin: `status` is `"active"`, `"disabled"` or `"failed: <why>"`."""
+    """What is known of one plugin: `status` is `"active"` (perhaps with a `", but …"`), `"disabled"` or
+    `"failed: <why>"`. `needs` is what a distribution that failed asks of the SDK, as its metadata have it.
+    """
 
     name: str
     distribution: str
     version: str
     hooks: tuple[str, ...]
     status: str
+    needs: str = ""
+
+    @property
+    def way_out(self) -> str:
+        """What to do about a plugin that is not in use, or not all of it; `""` for one that is."""
+        if self.status == "active":
+            return ""
+        if self.status == "disabled":
+            return f"take {self.name} out of TILDE_DISABLE_PLUGINS to use it"
+        if not self.version:
+            return "correct it"
+        asks = f" (which asks for {self.needs}; installed is {__version__})" if self.needs else ""
+        return f"upgrade or uninstall {self.distribution}{asks}, or set TILDE_DISABLE_PLUGINS={self.name}"
 
     @property
     def label(self) -> str:
@@ -42,7 +60,7 @@ class PluginInfo:
         return f"{self.name} ({f'{self.distribution} {self.version}'.strip()})"
 
     def __str__(self) -> str:
-        return f"{self.label}: {self.status}"
+        return "; ".join(part for part in (f"{self.label}: {self.status}", self.way_out) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,12 @@ class InstalledPlugin:
     distribution: str
     version: str
     entry_point: importlib.metadata.EntryPoint
+
+    @property
+    def needs(self) -> str:
+        """What it asks of the SDK, in the words of its metadata; `""` if that cannot be found out."""
+        requirements = (self.entry_point.dist.requires or ()) if self.entry_point.dist is not None else ()
+        return next((text for text in requirements if re.match(r"tilde[-_.](core|sdk)\b", text)), "")
 
 
 @cache
@@ -99,35 +123,50 @@ class PluginRegistry:
         try:
             plugin = installed.entry_point.load()
         except Exception as error:  # noqa: BLE001 - a third party's import may fail in any way; it is remembered, not lost
-            self._remember(
-                installed.name,
-                installed.distribution,
-                installed.version,
-                (),
-                f"failed: {type(error).__name__}: {error}",
-            )
-            logger.warning("plugin %s", self._infos[installed.name])
+            self._remember_failure(installed, f"{type(error).__name__}: {error}")
             return
-        self._register(plugin, installed.name, installed.distribution, installed.version)
+        try:
+            self._register(plugin, installed.name, installed.distribution, installed.version)
+        except PluginError as error:
+            self._remember_failure(installed, error.message)
+
+    def _remember_failure(self, installed: InstalledPlugin, why: str) -> None:
+        status = f"failed: {' '.join(why.split())}"
+        info = PluginInfo(installed.name, installed.distribution, installed.version, (), status, installed.needs)
+        self._infos[info.name] = info
+        logger.warning("plugin %s", info)
 
     def _register_object(self, plugin: object) -> None:
         name = getattr(plugin, "__name__", None) or type(plugin).__name__
         while name in self._infos:  # two objects of one class are two plugins
             name += "'"
-        self._register(plugin, name, "given to the client", "")
+        try:
+            self._register(plugin, name, "given to the client", "")
+        except PluginError as error:
+            raise PluginError(f"plugin {name} (given to the client): {error.message}") from error
 
     def _register(self, plugin: object, name: str, distribution: str, version: str) -> None:
         if name in self._disabled:
             self._remember(name, distribution, version, (), "disabled")
             return
-        self.manager.register(plugin, name)
+        try:
+            self.manager.register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            self.manager.unregister(plugin, name)  # a part of it may be registered
+            raise PluginError(f"it is for another version of the SDK: {' '.join(str(error).split())}") from error
         hooks = tuple(sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or ()))
         self._remember(name, distribution, version, hooks, self._status(plugin))
+        if self._infos[name].way_out:
+            logger.warning("plugin %s", self._infos[name])
 
     def _status(self, plugin: object) -> str:
         callers = self.manager.get_hookcallers(plugin) or ()
         unknown = sorted(caller.name for caller in callers if not caller.has_spec())
-        return f"active, but there is no hook named {', '.join(unknown)}" if unknown else "active"
+        if not unknown:
+            return "active"
+        meant = [name for hook in unknown for name in get_close_matches(hook, _hook_names(), 1)]
+        advice = f"; did you mean {', '.join(meant)}?" if meant else ""
+        return f"active, but there is no hook named {', '.join(unknown)}{advice}"
 
     def _remember(self, name: str, distribution: str, version: str, hooks: tuple[str, ...], status: str) -> None:
         self._infos[name] = PluginInfo(name, distribution, version, hooks, status)
@@ -139,3 +178,7 @@ class PluginRegistry:
     def info(self, name: str) -> PluginInfo:
         """Return what is known of the plugin of that name."""
         return self._infos[name]
+
+
+def _hook_names() -> list[str]:
+    return [name for name in vars(spec) if name.startswith("tilde_")]
