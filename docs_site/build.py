@@ -62,7 +62,7 @@ def navigation(pages: list[str]) -> list[Any]:
         {"Sandboxes": "sandboxes.md"},
         "corporate-networks.md",
         {"Local server": ["local-server.md", "conformance.md"]},
-        {"Plugins": [page for page in ("plugins.md", *plugins) if page in pages]},
+        {"Plugins": plugins or "plugins.md"},
     ]
     last = [{"Reference": [{page.title: page.file} for page in REFERENCE]}, {"Project": project}]
     placed = json.dumps([first, last])
@@ -79,7 +79,12 @@ def configuration(pages: list[str]) -> dict[str, Any]:
         "docs_dir": str(WORK / "pages"),
         "site_dir": str(SITE),
         "theme": {"custom_dir": str(ROOT / "docs_site/theme")},
-        "plugins": {"mkdocstrings": {"handlers": {"python": {"paths": [str(ROOT / path) for path in SOURCES]}}}},
+        "plugins": {
+            "mkdocstrings": {
+                "custom_templates": str(ROOT / "docs_site/templates"),
+                "handlers": {"python": {"paths": [str(ROOT / path) for path in SOURCES]}},
+            }
+        },
         "nav": navigation(pages),
         "not_in_nav": "\n".join(f"/{page}" for page in linked_only),
     }
