@@ -43,7 +43,7 @@ PLUGIN_sandbox = tilde_auth_sandbox
 quickstart: .envs/quickstart/ready
 	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
 
-test: format-check lint types test-all test-alone site
+test: format-check lint types site test-all test-alone
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
