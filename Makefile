@@ -36,8 +36,21 @@ PLUGIN_httpx = tilde_transport_httpx
 PLUGIN_requests = tilde_transport_requests
 PLUGIN_sandbox = tilde_auth_sandbox
 
+# The plugins of third parties, as examples: built as wheels and installed from those, as their users would.
+EXAMPLES = $(wildcard examples/plugins/*)
+IN_EXAMPLES = $(shell find examples/plugins -name pyproject.toml -o -path '*/src/*.py')
+define install_examples
+rm -rf .envs/$(1)/wheels
+for project in $(EXAMPLES) $(2); do (cd $$project && $(CURDIR)/.envs/$(1)/bin/python -m hatchling build \
+	--target wheel --directory $(CURDIR)/.envs/$(1)/wheels >/dev/null 2>&1) || exit 1; done
+$(UV) pip install --quiet --no-index --no-deps --reinstall --python .envs/$(1) .envs/$(1)/wheels/*.whl
+endef
+define test_examples
+for project in $(EXAMPLES); do $(1)/bin/pytest -q -n 2 -c $$project/pyproject.toml $$project || exit 1; done
+endef
+
 # Environments stay: make would remove them as mere steps on the way.
-.PRECIOUS: .envs/%/ready .envs/alone-%/ready
+.PRECIOUS: .envs/%/ready .envs/alone-%/ready .envs/%/examples
 .PHONY: quickstart test test-quick test-all test-alone format format-check lint types bench docs site clean
 
 quickstart: .envs/quickstart/ready
@@ -47,16 +60,20 @@ test: format-check lint types site test-all test-alone
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
-test-quick: $(MAIN)/ready
+test-quick: $(MAIN)/examples
 	$(MAIN)/bin/pytest -n 2
 
 test-all: $(VERSIONS:%=test-on-%)
 
-test-on-%: .envs/%/ready
+test-on-%: .envs/%/examples
 	.envs/$*/bin/pytest -q -n 2
 
-# Each plugin by itself, with no HTTP library but its own in the environment, and the core without any.
-test-alone: test-alone-httpx test-alone-requests test-alone-sandbox test-alone-none
+# Each plugin by itself, with no HTTP library but its own in the environment, and the core without any. The examples
+# with nothing of ours but the wheel of the core.
+test-alone: test-alone-httpx test-alone-requests test-alone-sandbox test-alone-none test-alone-examples
+
+test-alone-examples: .envs/alone-examples/examples
+	$(call test_examples,.envs/alone-examples)
 
 test-alone-%: .envs/alone-%/ready
 	.envs/alone-$*/bin/pytest -q -n 2 tests/alone $(if $(filter httpx requests,$*),tests/e2e) $(PLUGIN_$*:%=tests/%)
@@ -105,6 +122,19 @@ clean:
 .envs/docs/ready: .tools/ready pyproject.toml
 	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/docs
 	$(INSTALL) --python .envs/docs --group docs
+	touch $@
+
+.envs/alone-examples/ready: .tools/ready $(PROJECTS)
+	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-examples
+	$(INSTALL) --python .envs/alone-examples hatchling pytest-xdist ./tilde_core[testing] $(EXAMPLES:%=./%)
+	touch $@
+
+.envs/alone-examples/examples: .envs/alone-examples/ready $(IN_EXAMPLES) $(shell find tilde_core/src -name '*.py')
+	$(call install_examples,alone-examples,tilde_core)
+	touch $@
+
+.envs/%/examples: .envs/%/ready $(IN_EXAMPLES)
+	$(call install_examples,$*)
 	touch $@
 
 .envs/alone-%/ready: .tools/ready $(PROJECTS)

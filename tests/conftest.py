@@ -14,6 +14,7 @@ import pytest
 
 import tilde_core.default_client
 from conformance import Conformance
+from matrix import Matrix
 from tilde_local.app import build_app
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ VARIABLES = (
     "CURL_CA_BUNDLE",
     "REQUEST_METHOD",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compare the transports when all tests have run."""
+    config.pluginmanager.register(Matrix())
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import sys
+import termios
 import threading
 from typing import IO, Any
 
@@ -17,6 +21,7 @@ from tilde_core.testing import ServerWebSocket
 __all__ = ["ExecService", "exit_message"]
 
 PIECE = 64 * 1024
+_IN_TERMINAL = "import fcntl, os, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp('sh', ['sh'])"
 
 
 def exit_message(**fields: Any) -> bytes:
@@ -110,29 +115,31 @@ class ExecService:
                 data = data[os.write(pipe, data) :]
 
     def serve_terminal(self, peer: ServerWebSocket) -> None:
-        """A shell in a terminal."""
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execvp("sh", ["sh"])
-        typing = threading.Thread(target=self._type, args=(peer, terminal))
+        """A shell in a terminal, which ends with its connection at the latest."""
+        terminal, inside = pty.openpty()
+        shell = subprocess.Popen(
+            [sys.executable, "-c", _IN_TERMINAL], stdin=inside, stdout=inside, stderr=inside, start_new_session=True
+        )
+        os.close(inside)
+        typing = threading.Thread(target=self._type, args=(peer, terminal, shell))
         typing.start()
         with contextlib.suppress(OSError):  # how Linux says that nobody has the terminal open any more
             while data := os.read(terminal, PIECE):
                 peer.send(b"\x01" + data)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        peer.send(b"\x03" + json.dumps({"exited": True, "exit_code": code}).encode())
-        peer.send_frame(8, b"\x03\xe8")
+        code = shell.wait()
+        with contextlib.suppress(OSError):
+            peer.send(b"\x03" + json.dumps({"exited": True, "exit_code": code}).encode())
+            peer.send_frame(8, b"\x03\xe8")
         typing.join()
         os.close(terminal)
 
-    def _type(self, peer: ServerWebSocket, terminal: int) -> None:
-        import fcntl
-        import struct
-        import termios
-
-        while (message := peer.receive()) is not None:
-            if message[:1] == b"\x00":
-                os.write(terminal, message[1:])
-            else:
-                size = json.loads(message[1:])
-                fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
+    def _type(self, peer: ServerWebSocket, terminal: int, shell: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            while (message := peer.receive()) is not None:
+                if message[:1] == b"\x00":
+                    os.write(terminal, message[1:])
+                else:
+                    size = json.loads(message[1:])
+                    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)

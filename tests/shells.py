@@ -37,7 +37,7 @@ class HurriedClock:
 class Rig:
     """The service, its server for commands, and a client. A context manager."""
 
-    def __init__(self, *states: dict[str, Any]) -> None:
+    def __init__(self, *states: dict[str, Any], connector: WebSocketConnector | None = None) -> None:
         self.service = SandboxService(*(states or (RUNNING, COMMITTED)))
         self.commands = ExecService()
         self.server = LoopbackServer()
@@ -48,6 +48,7 @@ class Rig:
             "tuk-test",
             endpoint_url=self.server.url().rstrip("/"),
             transport=FakeTransport(self.service),
+            websocket=connector,
             clock=Clock(clock.monotonic, clock.sleep),
         )
 

@@ -1,4 +1,4 @@
-"""What several test modules use: a clock that does not wait, and a client on a fake transport."""
+"""What several test modules use: which transports there are, and a client on a fake one."""
 
 from __future__ import annotations
 
@@ -8,35 +8,18 @@ from importlib import metadata
 from typing import Any
 
 from tilde_core.client import Client
-from tilde_core.clock import Clock
 from tilde_core.http import Request, Response
-from tilde_core.testing import FakeTransport
+from tilde_core.testing import FakeClock, FakeTransport
 
-__all__ = ["INSTALLED_TRANSPORTS", "FakeClock", "answer", "fake_client"]
+__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "answer", "fake_client"]
 
 # Not by looking for the modules: the folders of their tests have the same names.
 _DISTRIBUTIONS = {distribution.metadata["Name"] for distribution in metadata.distributions()}
-INSTALLED_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+OUR_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+_OF_OTHERS = [name for name in ("urllib3-example",) if f"tilde-transport-{name}" in _DISTRIBUTIONS]
+INSTALLED_TRANSPORTS = [*OUR_TRANSPORTS, *_OF_OTHERS]
 
 Answers = Iterable[Response | Exception] | Callable[[Request], Response]
-
-
-class FakeClock:
-    """Time that passes only when somebody sleeps; `sleeps` has how long, in seconds. It is the year 2026."""
-
-    EPOCH = 1_780_000_000.0
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.sleeps: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(monotonic=lambda: self.now, sleep=self.sleep, wall=lambda: self.EPOCH + self.now)
 
 
 def answer(status: int, body: Any = None, **headers: str) -> Response:

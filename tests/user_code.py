@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import tilde
+from tilde.exceptions import CommandError, CommandLostError, SandboxError
 from tilde.models import Agent, ApprovalResult, Commit, ImportJob, Organization, Repository, SandboxStatus
 from tilde_auth_sandbox import SandboxCredentials
 
@@ -87,9 +88,19 @@ def run(repo: Repository, agent: Agent) -> tuple[int | None, str, list[str]]:
     return result.exit_code, result.stdout.text() + result.commit_id, lines
 
 
+def last_words(repo: Repository) -> list[str]:
+    try:
+        repo.execute("ls")
+    except (CommandError, CommandLostError, SandboxError) as error:
+        print(error.result.stdoud)  # type: ignore[union-attr]  # pyright: ignore
+        return list(error.result.stdout.iter_lines())
+    return []
+
+
 def talk(repo: Repository) -> tuple[int | None, list[str], bytes, str]:
     with repo.shell(image="python:3.12", timeout=60) as sh:
         first = sh.run("sort", stdin=(b"b", b"a"), env={"A": "b"}, cwd="/", check=True, timeout=5, on_stdout=print)
+        sh.run("cat", stdin=first.stdout)
         sh.run("ls", stdin="text")  # type: ignore[arg-type]  # pyright: ignore
         process = sh.start(["cat"])
         process.write(b"one")

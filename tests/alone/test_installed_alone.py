@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from support import INSTALLED_TRANSPORTS, FakeClock
+from support import INSTALLED_TRANSPORTS, OUR_TRANSPORTS, FakeClock
 from tilde import Client
 from tilde.exceptions import ConfigurationError, CredentialsError
 from tilde_core.testing import FakeTransport
@@ -27,7 +27,7 @@ def test_our_distributions_come_from_the_checkout() -> None:
 
 
 def test_each_transport_brings_its_own_library_only() -> None:
-    assert [name for name in RANKED if find_spec(name)] == INSTALLED_TRANSPORTS
+    assert [name for name in RANKED if find_spec(name)] == OUR_TRANSPORTS
 
 
 def test_each_is_found_by_its_entry_point() -> None:
@@ -37,7 +37,7 @@ def test_each_is_found_by_its_entry_point() -> None:
 
 def test_the_one_that_is_there_does_the_job_unasked() -> None:
     with Server() as server, Client(api_key=server.api_key, endpoint_url=server.endpoint_url) as client:
-        if not INSTALLED_TRANSPORTS:
+        if not OUR_TRANSPORTS:
             with pytest.raises(ConfigurationError, match="install tilde-transport-httpx"):
                 client.organizations.create("alone")
             return
@@ -49,7 +49,7 @@ def test_the_one_that_is_there_does_the_job_unasked() -> None:
         assert commit is not None
         with commit.objects.get("a.txt") as file:
             assert file.read() == b"alone"
-        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{INSTALLED_TRANSPORTS[0]}.transport"
+        assert type(client._runtime.transport()).__module__ == f"tilde_transport_{OUR_TRANSPORTS[0]}.transport"
 
 
 @pytest.mark.parametrize("name", RANKED)
@@ -58,7 +58,7 @@ def test_a_choice_by_argument_and_by_environment(name: str, by: str, monkeypatch
     if by == "environment":
         monkeypatch.setenv("TILDE_TRANSPORT", name)
     argument = name if by == "argument" else None
-    if name not in INSTALLED_TRANSPORTS:
+    if name not in OUR_TRANSPORTS:
         with pytest.raises(ConfigurationError, match=f"no transport named '{name}'"):
             Client(api_key="k", transport=argument)
         return

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from own_sessions import LIBRARIES, Library
-from support import INSTALLED_TRANSPORTS
+from support import OUR_TRANSPORTS
 from tilde import Client, Timeout
 from tilde.exceptions import ConfigurationError, NotFoundError, NotSentError, OutcomeUnknownError
 from tilde.plugins import Headers, Request, Transport, TransportError
@@ -29,7 +29,7 @@ HOST = "service.test"
 SECRET = "s3cret"
 
 
-@pytest.fixture(params=INSTALLED_TRANSPORTS)
+@pytest.fixture(params=OUR_TRANSPORTS)
 def library(request: pytest.FixtureRequest) -> Library:
     return LIBRARIES[request.param]
 

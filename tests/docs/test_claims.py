@@ -23,12 +23,18 @@ from tilde_local.object_store import DOWNLOAD_SECONDS, UPLOAD_SECONDS
 from tilde_local.objects import MAX_METADATA_BYTES
 from tilde_local.policy.actions import ACTIONS
 from tilde_local.routing import MAX_BODY_BYTES
+from tilde_local.runner.base import Limits
+from tilde_local.sandboxes.outside import CONNECTIONS
+from tilde_local.sandboxes.reading import LOG_DAYS
+from tilde_local.sandboxes.settings import Settings
+from tilde_local.sandboxes.tokens import MOST_TOKENS
 from tilde_local.store.paths import MAX_PATH_BYTES
 from tilde_local.triggers.conditions import MAX_PATHS
 
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 NETWORKS = (ROOT / "docs/corporate-networks.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+LIMITS = Limits()
 
 
 def quoted(text: str) -> list[str]:
@@ -119,6 +125,18 @@ def test_links_to_headings_lead_somewhere(document: Path) -> None:
         f"Object paths have 1 to {MAX_PATH_BYTES} bytes",
         f"a prefix below which more than {MAX_PATHS} changed",
         f"Of a long output it is the last {TAIL_BYTES // 1024} KiB",
+        f"| processor time | {LIMITS.cpu_seconds} s | one process |",
+        f"| address space | {LIMITS.memory_bytes >> 30} GiB | one process |",
+        f"| size of a file | {LIMITS.file_bytes >> 30} GiB | one file |",
+        f"| processes and threads | {LIMITS.processes} | the sandbox |",
+        f"| all that is written | {LIMITS.disk_bytes >> 30} GiB | the sandbox |",
+        f"| files that are written | {LIMITS.files} | the sandbox |",
+        f"| connections to the server | {CONNECTIONS} | the API, and the proxy |",
+        f"kept in memory only, the newest {MOST_TOKENS} of each sandbox",
+        f"A token is good for {Settings().token_seconds // 60} minutes",
+        f"At most {Settings().at_once} sandboxes run at once",
+        f"A log holds {Settings().output_bytes >> 30} GiB",
+        f"They are kept for {LOG_DAYS} days",
     ],
 )
 def test_figures_of_the_local_server(claim: str) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 pytest.importorskip("tilde_auth_sandbox.plugin")
 
 from tilde import Client
-from tilde.models import Repository
-from tilde_core.operation import Operation
+from tilde.models import Agent, Repository
 
 PROGRAM = """
 import sys, tilde
@@ -28,16 +24,10 @@ print(tilde.repository(sys.argv[1]).latest().message)
 POLICY = "ListObjects()\nGetObject()\nCreateSession()\nCommitSession()\nLogCommits()\n"
 
 
-def outcome(client: Client, repo: Repository, transport: str, **more: Any) -> list[str]:
+def printed(repo: Repository, transport: str, run_as: Agent | None = None) -> list[str]:
     """What the program prints in a sandbox of `repo`."""
-    body = {"image": "python", "command": ["python", "-c", PROGRAM, repo.path], **more}
-    body["env_vars"] = {"TILDE_TRANSPORT": transport}
-    path = f"/organizations/{repo.organization}/repositories/{repo.name}/sandboxes"
-    created = client.pipeline.execute(Operation(name="sandboxes.create", method="POST", path=path, body=body))
-    log = f"{path}/{json.loads(created.read())['sandbox_id']}/logs/stdout"
-    return (
-        client.pipeline.execute(Operation(name="sandboxes.logs", method="GET", path=log)).read().decode().splitlines()
-    )
+    result = repo.execute(["python", "-c", PROGRAM, repo.path], env={"TILDE_TRANSPORT": transport}, run_as=run_as)
+    return list(result.stdout.iter_lines())
 
 
 @pytest.fixture
@@ -49,7 +39,7 @@ def filled(repo: Repository) -> Repository:
 
 
 def test_as_the_user_who_started_it(client: Client, filled: Repository, transport: str) -> None:
-    assert outcome(client, filled, transport) == [
+    assert printed(filled, transport) == [
         f"user {client.whoami().user.id}",
         "environment variable TILDE_API_URL",
         "the first one",
@@ -60,6 +50,6 @@ def test_as_the_user_who_started_it(client: Client, filled: Repository, transpor
 def test_as_an_agent(client: Client, filled: Repository, transport: str) -> None:
     agents = client.organizations.get(filled.organization).agents
     agent = agents.create("cleaner", inline_policy=POLICY)
-    lines = outcome(client, filled, transport, run_as={"type": "agent", "id": agent.id})
+    lines = printed(filled, transport, run_as=agent)
     assert lines[0] == f"agent {agent.id}"
     assert lines[2:] == ["the first one", "the first one"]

@@ -22,6 +22,7 @@ from tilde.exceptions import (
     TildeError,
 )
 from tilde_core.http import Response
+from tilde_core.sandbox_io.exec import RunningCommand
 
 CREATE, FINISH, CANCEL = "POST /sandboxes", f"POST {PLACE}/finish", f"DELETE {PLACE}"
 
@@ -168,6 +169,20 @@ def test_a_roll_back_that_fails_hides_nothing(rig: Rig, failure: Any, caplog: py
     assert note in caplog.text
     if sys.version_info >= (3, 11):
         assert caught.value.__notes__[0].startswith(note)
+
+
+def test_ctrl_c_while_its_commands_are_ended_leaves_nothing_running(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(running: RunningCommand) -> None:
+        raise KeyboardInterrupt
+
+    shell = rig.shell()
+    process = shell.__enter__().start("cat")
+    with monkeypatch.context() as patch:
+        patch.setattr(RunningCommand, "kill", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shell.__exit__(None, None, None)
+    assert rig.service.sent[-1] == CANCEL
+    process.kill()
 
 
 def test_a_start_that_fails_leaves_nothing_running(rig: Rig) -> None:

@@ -82,9 +82,9 @@ class Names:
 def names(shared_server: Server, gate: Callable[[Server], Gated]) -> Iterator[Names]:
     gated = gate(shared_server)
     yield Names(shared_server, gated)
-    # What waits for commands that never come would take the places of others.
-    while listed := gated.owner.call("GET", "/sandboxes", {"amount": 1000}).results:
-        active = [each for each in listed if each["status"] in ("starting", "running")]
+    # What waits for commands that never come would take the places of others. The repository itself may be gone.
+    while (listed := gated.owner.call("GET", "/sandboxes", {"amount": 1000})).status == 200:
+        active = [each for each in listed.results if each["status"] in ("starting", "running")]
         for each in active:
             gated.owner.call("DELETE", f"/sandboxes/{each['id']}")
         if not active:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -122,6 +123,61 @@ def test_a_name_that_leads_to_this_machine(open_repo: Repo, site: str) -> None:
     assert (refused["decision"], refused["status"]) == ("deny", 403)
     assert "this machine" in refused["error"]
     assert allowed["decision"] == "allow"
+
+
+def test_an_address_of_this_machine_that_others_can_reach(connect: Callable[[str, str], Api]) -> None:
+    """Whoever listens on all interfaces did not mean sandboxes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("there is no network interface but loopback")
+        own = probe.getsockname()[0]
+    with socket.create_server((own, 0)) as listener:
+        port = listener.getsockname()[1]
+        with Server(sandboxes=Settings(hosts=(f"*:{port}",))) as server:
+            repo = connect(server.endpoint_url, server.api_key).new_repository()
+            (entry,) = repo.sandbox("python", "-c", TUNNEL, f"{own}:{port}").network()
+    assert (entry["decision"], entry["status"]) == ("deny", 403)
+
+
+def test_names_that_cannot_be(open_repo: Repo) -> None:
+    sandbox = open_repo.sandbox("python", "-c", TUNNEL, f"{'a' * 64}.example:443", "a..example:443")
+    assert sandbox.log().count("HTTP/1.1 502 Bad Gateway") == 2
+    assert [each["status"] for each in sandbox.network()] == [502, 502]
+
+
+CROWD = """
+import os, socket, time
+from urllib.parse import urlsplit
+def is_open(s):
+    try:
+        return s.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+for name in ("TILDE_API_URL", "HTTP_PROXY"):
+    place = urlsplit(os.environ[name])
+    crowd = [socket.create_connection((place.hostname, place.port), 60) for _ in range(130)]
+    ended = [is_open(s) for s in crowd[128:]]
+    [s.setblocking(False) for s in crowd]
+    print(name, ended, all(is_open(s) for s in crowd[:128]))
+    [s.close() for s in crowd[:-3]]
+    while True:
+        with socket.create_connection((place.hostname, place.port), 60) as s:
+            s.sendall(b"GET / HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+            try:
+                if s.recv(8) == b"HTTP/1.1":
+                    break
+            except ConnectionError:
+                pass
+"""
+
+
+def test_a_sandbox_cannot_take_all_descriptors_of_the_server(repo: Repo) -> None:
+    lines = repo.sandbox("python", "-c", CROWD).log().splitlines()
+    assert lines == ["TILDE_API_URL [False, False] True", "HTTP_PROXY [False, False] True"]
 
 
 def test_what_is_no_request(repo: Repo) -> None:

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,10 +159,37 @@ def fill(connection: websocket.WebSocket) -> None:
     """Send to standard input until the network takes no more, and be ready to leave without waiting for it."""
     frame = websocket.ABNF.create_frame(b"\x01" + b"x" * 65_536, websocket.ABNF.OPCODE_BINARY).format()
     assert connection.sock is not None
-    connection.sock.settimeout(2)
+    connection.sock.settimeout(0.5)
     with pytest.raises(TimeoutError):
         connection.sock.sendall(frame * 1000)
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+STOPS_OTHERS = """
+import os, signal
+def others():
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+known = others()
+print("ready", flush=True)
+while True:
+    for pid in others() - known:
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            pass
+"""
+
+
+def test_commands_that_are_kept_from_starting_hold_nobody_else_up(repo: Repo, running: Running) -> None:
+    """The server has 40 threads for all its work."""
+    sandbox = running(repo.sandbox("python", "-c", STOPS_OTHERS))
+    with sandbox.follow() as log, ExitStack() as stack:
+        assert log.readline() == b"ready\n"
+        for _ in range(50):
+            launch(stack.enter_context(sandbox.connect()), "true")
+        assert repo.sandbox("true").end()["status"] == "done"
+        assert sandbox.call("DELETE").status == 202
+        assert log.read() == b""
 
 
 def test_the_sandbox_ends_under_a_command(shell: Sandbox, ran: Any) -> None:

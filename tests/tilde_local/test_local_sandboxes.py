@@ -12,6 +12,8 @@ import pytest
 
 from tilde_local import Server
 from tilde_local.blobs import BlobWriter
+from tilde_local.runner.base import Limits
+from tilde_local.sandboxes.logs import Log
 from tilde_local.sandboxes.settings import Settings
 
 if TYPE_CHECKING:
@@ -363,3 +365,29 @@ def test_a_disk_that_is_full(tmp_path: Path, connect: Callable[[str, str], Api])
         assert ended["error_message"] == "cannot keep what was changed: No space left on device"
         assert list((tmp_path / "tmp").iterdir()) == []
         assert repo.get("/objects").paths == []
+
+
+@pytest.mark.parametrize(
+    "script", ["truncate -s 600K a b", "truncate -s 600K a; ln a b", "truncate -s 600K a; ln -s a b"]
+)
+def test_no_more_is_taken_in_than_could_be_written(script: str, connect: Callable[[str, str], Api]) -> None:
+    """Holes and links take no room in the sandbox, but they do on the disk of the server."""
+    with Server(sandboxes=Settings(limits=Limits(disk_bytes=1 << 20))) as server:
+        repo = connect(server.endpoint_url, server.api_key).new_repository()
+        assert repo.sandbox("truncate", "-s", "600K", "a").end()["status_reason"] == "committed"
+        ended = repo.sandbox("sh", "-c", f"mkdir new; cd new; {script}").end()
+        assert (ended["status"], ended["status_reason"]) == ("failed", "policy_violation")
+        assert "more than 1048576 bytes" in ended["error_message"]
+        assert repo.get("/objects").paths == ["a"]
+
+
+def test_a_log_that_cannot_be_written(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command whose output is lost has not done what it should."""
+
+    def fail(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device", "/path/of/the/server")
+
+    monkeypatch.setattr(Log, "append", fail)
+    ended = repo.sandbox("sh", "-c", "echo 1 > a; echo 2; exec sleep 1000").end()
+    assert (ended["status"], ended["status_reason"]) == ("failed", "internal_error")
+    assert ended["error_message"] == "cannot keep what it prints: No space left on device"

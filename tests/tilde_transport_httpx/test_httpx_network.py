@@ -11,5 +11,7 @@ from tilde_transport_httpx import HttpxTransport
 
 
 class TestHttpxNetwork(NetworkContract):
+    cell = ("network", "httpx")
+
     def open_transport(self, settings: TransportSettings) -> Transport:
         return HttpxTransport(settings)

@@ -11,5 +11,7 @@ from tilde_transport_requests import RequestsTransport
 
 
 class TestRequestsNetwork(NetworkContract):
+    cell = ("network", "requests")
+
     def open_transport(self, settings: TransportSettings) -> Transport:
         return RequestsTransport(settings)

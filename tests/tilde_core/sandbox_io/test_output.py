@@ -139,3 +139,11 @@ def test_a_result_shows_little_and_pickles() -> None:
     assert copy.stdout.read() == b"x" * MIB
     assert (copy.exit_code, copy.commit_id, copy.duration) == (3, "c1", 1.23456)
     assert repr(RunResult()) == "RunResult(exit_code=None, stdout=0 bytes, stderr=0 bytes, duration=0)"
+
+
+def test_a_result_shows_why_a_command_did_not_run() -> None:
+    shown = repr(RunResult(exit_code=127, reason="command not found: nope"))
+    assert (
+        shown
+        == "RunResult(exit_code=127, reason='command not found: nope', stdout=0 bytes, stderr=0 bytes, duration=0)"
+    )

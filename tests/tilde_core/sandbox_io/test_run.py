@@ -34,6 +34,7 @@ from tilde.exceptions import (
     TransportError,
 )
 from tilde.models import Shell
+from tilde.plugins import Request, WebSocket
 from tilde_core.testing import ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING, PONG
 
@@ -150,6 +151,15 @@ class TestInput:
         assert sh.run("cat", stdin=(b"%d," % number for number in range(5))).stdout.text() == "0,1,2,3,4,"
         assert sh.run("cat", stdin=[b"a", bytearray(b"b"), memoryview(b"c"), b""]).stdout.text() == "abc"
         assert sh.run("cat", stdin=memoryview(b"abc")[1:]).stdout.text() == "bc"
+
+    def test_the_output_of_another_command(self, sh: Shell) -> None:
+        assert sh.run("cat", stdin=sh.run("echo done").stdout).stdout.text() == "done\n"
+        first = sh.start("cat; echo the end")
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(sh.run, "cat", stdin=first.stdout)
+            first.write(b"while it runs\n")
+            first.close_stdin()
+            assert second.result(30).stdout.text() == "while it runs\nthe end\n"
 
     def test_a_command_that_reads_none_of_it(self, sh: Shell) -> None:
         """More than any buffer holds: who writes is stopped, and that is no error."""
@@ -314,7 +324,40 @@ def dies(*messages: bytes, how: str = "hang_up") -> Any:
     return websocket(serve)
 
 
+class Unsendable:
+    """A connector, and its one connection: it opens, and then takes nothing."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.closed = 0
+
+    def connect(self, request: Request) -> WebSocket:
+        return self
+
+    def send(self, data: bytes) -> None:
+        raise self.error
+
+    def receive(self, timeout: float | None = None) -> bytes | None:
+        raise AssertionError("nothing was sent")
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 class TestBrokenConnections:
+    @pytest.mark.parametrize(
+        ("error", "raised"),
+        [(OutcomeUnknownError("hung up"), CommandLostError), (KeyboardInterrupt(), KeyboardInterrupt)],
+    )
+    def test_a_command_that_cannot_be_sent(self, error: BaseException, raised: type[BaseException]) -> None:
+        connector = Unsendable(error)
+        with Rig(connector=connector) as rig:
+            rig.service.states = [RUNNING]
+            with pytest.raises(raised) as caught, rig.shell() as sh:
+                sh.run("ls")
+            assert connector.closed == 1
+        assert caught.value is error or caught.value.__cause__ is error
+
     @pytest.mark.parametrize("how", ["hang_up", "reset", "close"])
     def test_it_raises_with_the_output_so_far(self, rig: Rig, how: str) -> None:
         rig.service.states = [RUNNING]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -55,13 +57,25 @@ def test_one_that_starts_is_waited_for(rig: Rig) -> None:
     assert len(rig.service.states) == 1
 
 
-def test_ctrl_c(rig: Rig) -> None:
+# Ends at once, wherever the signal finds it: a handler might have to wait for a read to return.
+PATIENT = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("ready", flush=True)
+input()
+"""
+
+
+def test_ctrl_c(rig: Rig, tmp_path: Path) -> None:
+    script = tmp_path / "patient.py"
+    script.write_text(PATIENT)
     with opened(rig) as terminal:
-        terminal.send(b"echo ready; sleep 100; echo $?\n")
+        terminal.send(f"PS1='pro''mpt> '; {sys.executable} {script}\n".encode())
         shown_until(terminal, b"ready\r\n")
         terminal.send(b"\x03")
-        terminal.send(b"echo survived $((1 + 1))\n")
-        shown_until(terminal, b"survived 2")
+        shown_until(terminal, b"prompt> ")  # what is typed before that may be flushed
+        terminal.send(b"echo over $((1 + 1))\n")
+        shown_until(terminal, b"over 2\r\n")
         terminal.send(b"exit\n")
         list(terminal)
 

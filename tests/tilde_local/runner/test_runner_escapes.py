@@ -198,13 +198,15 @@ def test_forged_marks_of_the_overlay_change_nothing(victim: Sandbox, world: Worl
 def test_the_server_s_data_is_hidden_in_what_is_visible_too(
     starter: Callable[[Runner], Start], tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A data directory inside of a folder of programs."""
+    """A data directory inside of a folder of programs, also if it was named by a link that leads there."""
     monkeypatch.syspath_prepend(tmp_path / "path")
     data = tmp_path / "path" / "tilde_of_this_test" / "data"
     data.mkdir(parents=True)
     (data.parent / "__init__.py").touch()
     (data / "file").write_text("secret")
-    for hidden, content in ((), b"secret"), ((data,), b""):
+    link = tmp_path / "link"
+    link.symlink_to(data)
+    for hidden, content in ((), b"secret"), ((data,), b""), ((link,), b""):
         runner = NamespacesRunner(tmp_path / "scratch", hidden=hidden)
         stack.callback(runner.close)
         assert starter(runner)().run("cat", str(data / "file")).stdout == content

@@ -56,6 +56,39 @@ def test_a_machine_that_forbids_namespaces_is_found_out(monkeypatch: pytest.Monk
     assert "unshare: Operation not permitted (that takes Linux 6.6 or newer, and this is 5.15.0-generic)" in answer
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "uid", "advice"),
+    [
+        ("user/max_user_namespaces", "0\n", 0, "user.max_user_namespaces=10000"),
+        ("kernel/unprivileged_userns_clone", "0\n", 1000, "kernel.unprivileged_userns_clone=1"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "1\n", 1000, "kernel.apparmor_restrict_unprivileged_userns=0"),
+        ("kernel/apparmor_restrict_unprivileged_userns", "1\n", 0, None),
+        ("user/max_user_namespaces", "63000\n", 1000, None),
+    ],
+)
+def test_the_setting_that_forbids_namespaces_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str, value: str, uid: int, advice: str | None
+) -> None:
+    def refuse(self: NamespacesRunner, spec: object) -> None:
+        raise RunnerError("internal_error", "the sandbox did not start: unshare: No space left on device")
+
+    place = tmp_path / setting
+    place.parent.mkdir()
+    place.write_text(value)
+    monkeypatch.setattr(NamespacesRunner, "start", refuse)
+    monkeypatch.setattr(availability, "_SETTINGS", tmp_path)
+    monkeypatch.setattr(availability, "_KERNEL", (1, 0))
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(os, "chown", lambda *_: None)
+    assert (
+        why(monkeypatch)
+        .partition(". `--runner plain`")[0]
+        .endswith(
+            f"(a setting of this machine forbids it: `sysctl -w {advice}` allows it)" if advice else "left on device"
+        )
+    )
+
+
 @pytest.mark.usefixtures("namespaces")
 def test_a_trial_that_goes_wrong_is_not_taken_for_isolation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(availability, "_PROBE", "exit 3")

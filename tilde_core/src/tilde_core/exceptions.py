@@ -28,7 +28,10 @@ shows a token or the query of a URL.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from tilde_core.sandbox_io.output import RunResult
 
 __all__ = [
     "APIError",
@@ -60,6 +63,9 @@ __all__ = [
     "WaitTimeoutError",
     "error_for_status",
 ]
+
+# Mostly there, but it may be `None`: type checkers know what it is, and ask nobody to prove that it is there.
+_Result: TypeAlias = "RunResult | Any"
 
 
 class TildeError(Exception):
@@ -205,7 +211,7 @@ class CredentialsError(TildeError):
 class CommandLostError(OutcomeUnknownError):
     """The connection to a command broke while it ran, and with that it is ended. `result` has what it had printed."""
 
-    result: Any = None
+    result: _Result = None
 
 
 class SerializationError(TildeError):
@@ -253,7 +259,7 @@ class SandboxError(TildeError):
     command had printed, if one ran.
     """
 
-    result: Any = None
+    result: _Result = None
 
     def __init__(
         self,
@@ -286,13 +292,13 @@ class CommandError(TildeError):
         message: str = "",
         *,
         exit_code: int | None = None,
-        result: Any = None,
+        result: RunResult | None = None,
         operation: str = "",
         request_id: str = "",
     ) -> None:
         super().__init__(message, operation=operation, request_id=request_id)
         self.exit_code = exit_code
-        self.result = result
+        self.result: _Result = result
 
 
 _BY_STATUS: dict[int, type[APIError]] = {

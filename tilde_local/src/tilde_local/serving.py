@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import uvicorn
@@ -65,6 +65,37 @@ class _Protocol(H11Protocol):
         """Drop the client, unless his answer is still being worked out: then it is not him who is waited for."""
         if self.cycle is None or self.cycle.more_body or self.cycle.response_started:
             self.transport.abort()
+
+
+class _LimitedProtocol(_Protocol):
+    """Hangs up at once unless `admits` says that there is room."""
+
+    def __init__(self, admits: Callable[[asyncio.BaseTransport], bool], **named: Any) -> None:
+        super().__init__(**named)
+        self._admits = admits
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody has connected."""
+        super().connection_made(transport)
+        if not self._admits(transport):
+            transport.abort()
+
+
+class _Room:
+    """For so many connections at once."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken: set[asyncio.BaseTransport] = set()
+
+    def admits(self, transport: asyncio.BaseTransport) -> bool:
+        """Whether there was room for one more."""
+        if len(self._taken) >= self._size:
+            self._taken = {each for each in self._taken if not each.is_closing()}
+        if len(self._taken) >= self._size:
+            return False
+        self._taken.add(transport)
+        return True
 
 
 class _WebSocketProtocol(WSProtocol):
@@ -137,13 +168,16 @@ class Serving(uvicorn.Server):
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def open(self, listener: socket.socket, app: ASGIApp) -> asyncio.Server:
-        """Serve `app` on another socket too, until what is returned is closed. To be awaited in the serving thread."""
-        config = _configured(app)
+    async def open(self, listener: socket.socket, app: ASGIApp, connections: int) -> asyncio.Server:
+        """Serve `app` on another socket too, until what is returned is closed. To be awaited in the serving thread.
+
+        Whoever comes while there are so many `connections` already is hung up on.
+        """
+        config, room = _configured(app), _Room(connections)
         config.load()
 
         def protocol() -> _Protocol:
-            return _Protocol(config=config, server_state=self.server_state, app_state={})
+            return _LimitedProtocol(room.admits, config=config, server_state=self.server_state, app_state={})
 
         return await asyncio.get_running_loop().create_server(protocol, sock=listener)
 

@@ -84,8 +84,9 @@ class Shell(PublicNames):
             command: a str for the shell (`sh -c`), or a list with the program and its arguments.
             env: more environment variables, for this command alone.
             cwd: the directory to run it in; where the files of the repository are if left out.
-            stdin: what it reads: bytes, a binary file (from where it stands) or an iterable of bytes, of any size. It
-                is taken in a thread of its own. Without it the input is closed at once.
+            stdin: what it reads: bytes, a binary file (from where it stands), an iterable of bytes, or the output of
+                another command, of any size. It is taken in a thread of its own. Without it the input is closed at
+                once.
             check: whether another exit code than 0 is an error.
             timeout: how many seconds it may run; `None` without end.
             on_stdout: called with the bytes that it prints, as they come, in the thread that called `run`.
@@ -161,8 +162,9 @@ class Shell(PublicNames):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._has_ended = True
-        for running in list(self._running):
-            running.kill()
+        with cancelled_on_error(self.sandbox):  # Ctrl-C may come while they end
+            for running in list(self._running):
+                running.kill()
         if error is not None:
             self._roll_back(error)
             return

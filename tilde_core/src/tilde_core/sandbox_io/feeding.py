@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from tilde_core.sandbox_io.exec import RunningCommand
 from tilde_core.sandbox_io.frames import INPUT_SIZE
+from tilde_core.sandbox_io.output import OutputStream
 
 __all__ = ["Feeder", "Stdin", "checked_stdin"]
 
@@ -22,8 +23,9 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-Stdin: TypeAlias = Data | _Readable | Iterable[Data]
-"""Bytes, a binary file (read from where it stands, and left open), or any iterable of bytes."""
+Stdin: TypeAlias = Data | OutputStream | _Readable | Iterable[Data]
+"""Bytes, what a command printed or prints, a binary file (read from where it stands, and left open), or any iterable
+of bytes."""
 
 
 def checked_stdin(stdin: Stdin | None) -> Iterator[Any] | None:
@@ -36,6 +38,8 @@ def checked_stdin(stdin: Stdin | None) -> Iterator[Any] | None:
         raise TypeError("stdin must be a binary file: open it with mode 'rb'")
     if isinstance(stdin, (bytes, bytearray, memoryview)):
         return iter((stdin,))
+    if isinstance(stdin, OutputStream):
+        return stdin.iter_bytes()
     if hasattr(stdin, "read"):
         file = cast("_Readable", stdin)
         return iter(lambda: file.read(INPUT_SIZE), b"")

@@ -130,9 +130,10 @@ class RunResult:
     duration: float = 0.0
 
     def __repr__(self) -> str:
+        reason = f", reason={self.reason!r}" if self.reason else ""
         commit = f", commit_id={self.commit_id!r}" if self.commit_id else ""
         return (
-            f"RunResult(exit_code={self.exit_code}, stdout={len(self.stdout)} bytes, "
+            f"RunResult(exit_code={self.exit_code}{reason}, stdout={len(self.stdout)} bytes, "
             f"stderr={len(self.stderr)} bytes{commit}, duration={self.duration:.3g})"
         )
 

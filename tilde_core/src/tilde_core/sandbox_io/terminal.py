@@ -34,17 +34,18 @@ class Terminal(PublicNames):
         return None if self._exit is None else self._exit.exit_code
 
     def send(self, data: bytes) -> None:
-        r"""Type `data`; Ctrl-C is `b"\x03"`. Raises `TransportError`."""
+        r"""Type `data`; Ctrl-C is `b"\x03"`. Raises `TransportError`, and `ValueError` after `close()`."""
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"a terminal takes bytes, not {type(data).__name__}")
+        self._require_open()
         for message in terminal_input(data):
             self._websocket.send(message)
 
     def receive(self, timeout: float | None = None) -> bytes:
         """Return what it shows next, as soon as there is something; `b""` once the program in it has ended.
 
-        Raises `WaitTimeoutError` if nothing comes within `timeout` seconds (`None`: without end), and `TransportError`
-        if the connection breaks.
+        Raises `WaitTimeoutError` if nothing comes within `timeout` seconds (`None`: without end), `TransportError` if
+        the connection breaks, and `ValueError` after `close()`.
         """
         if timeout is not None:
             checked_timeout(timeout)
@@ -60,12 +61,13 @@ class Terminal(PublicNames):
         return b""
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give it another size, in characters. Raises `TransportError`."""
+        """Give it another size, in characters. Raises `TransportError`, and `ValueError` after `close()`."""
         for name, value in (("columns", columns), ("rows", rows)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
             if not 1 <= value <= 65535:  # what the kernel can hold
                 raise ValueError(f"{name}={value}: must be 1 to 65535")
+        self._require_open()
         self._websocket.send(resize(columns, rows))
 
     def close(self) -> None:
@@ -74,14 +76,17 @@ class Terminal(PublicNames):
         self._websocket.close()
 
     def _message(self, timeout: float | None) -> bytes | None:
-        if self._is_closed:
-            raise ValueError("the terminal is closed")
+        self._require_open()
         try:
             return self._websocket.receive(timeout)
         except TimeoutError:
             error = WaitTimeoutError(f"the terminal showed nothing for {timeout:g} seconds", operation=self._operation)
             error.timeout = timeout or 0.0
         raise error
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ValueError("the terminal is closed; sandbox.terminal() opens another while the sandbox runs")
 
     def __iter__(self) -> Iterator[bytes]:
         while data := self.receive():

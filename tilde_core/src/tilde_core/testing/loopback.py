@@ -90,7 +90,7 @@ class LoopbackServer:
             thread.join()
 
     def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)
+        thread = threading.Thread(target=target, args=args, name="loopback-server", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -173,4 +173,4 @@ class LoopbackServer:
 def _cut(connection: socket.socket) -> None:
     """Wake the thread that reads from it; that thread closes it."""
     with contextlib.suppress(OSError):  # already gone
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # an SSLSocket's own takes TLS away from that thread

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import os
+from contextlib import closing
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
@@ -31,14 +32,15 @@ def shake_hands(request: Request, channel: Channel) -> Response | None:
     """
     key = base64.b64encode(os.urandom(16))
     channel.send(_head(request, key.decode()), request.timeout.write)
-    file = _file(channel, request.timeout.read)
-    answer = _answer(file)
-    if answer.status != 101:
-        return Response(answer.status, answer.headers.items(), _body(answer))
-    expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
-    if answer.headers.get("Upgrade", "").lower() != "websocket" or _accepted(answer) != expected:
-        raise HTTPException("this is not the answer to the handshake that was sent")
-    return None
+    while True:
+        with closing(HTTPResponse(_Socket(channel, request.timeout.read), method="GET")) as answer:  # type: ignore[arg-type]
+            answer.begin()
+            if answer.status == 101:
+                _check(answer, key)
+                return None
+            if answer.status >= 200:
+                return _refusal(answer)
+            # Merely an interim one.
 
 
 def _head(request: Request, key: str) -> bytes:
@@ -55,17 +57,18 @@ def _head(request: Request, key: str) -> bytes:
     return "\r\n".join(head).encode("latin-1")
 
 
-def _accepted(answer: HTTPResponse) -> str:
-    return (answer.headers.get("Sec-WebSocket-Accept") or "").strip()
+def _check(answer: HTTPResponse, key: bytes) -> None:
+    expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+    accepted = (answer.headers.get("Sec-WebSocket-Accept") or "").strip()
+    if answer.headers.get("Upgrade", "").lower() != "websocket" or accepted != expected:
+        raise HTTPException("this is not the answer to the handshake that was sent")
 
 
-def _answer(file: io.BufferedReader) -> HTTPResponse:
-    """The first answer that is not merely an interim one."""
-    while True:
-        answer = HTTPResponse(_Socket(file), method="GET")  # type: ignore[arg-type]
-        answer.begin()
-        if answer.status == 101 or answer.status >= 200:
-            return answer
+def _refusal(answer: HTTPResponse) -> Response:
+    try:
+        return Response(answer.status, answer.headers.items(), _body(answer))
+    except ValueError as error:
+        raise HTTPException(f"malformed header: {error}") from error
 
 
 def _body(answer: HTTPResponse) -> bytes:
@@ -74,11 +77,6 @@ def _body(answer: HTTPResponse) -> bytes:
         return answer.read(_MOST_OF_A_BODY)
     except (OSError, HTTPException):
         return b""
-
-
-def _file(channel: Channel, timeout: float | None) -> io.BufferedReader:
-    # One byte of buffer: what comes behind the head belongs to the WebSocket. The channel itself has a larger one.
-    return io.BufferedReader(_Incoming(channel, timeout), buffer_size=1)
 
 
 class _Incoming(io.RawIOBase):
@@ -103,8 +101,10 @@ class _Incoming(io.RawIOBase):
 class _Socket:
     """As much of a socket as `http.client` needs."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
+    def __init__(self, channel: Channel, timeout: float | None) -> None:
+        self._channel = channel
+        self._timeout = timeout
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return self._file
+        # One byte of buffer: what comes behind the head belongs to the WebSocket. The channel has a larger one.
+        return io.BufferedReader(_Incoming(self._channel, self._timeout), buffer_size=1)

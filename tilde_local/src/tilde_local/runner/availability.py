@@ -14,7 +14,13 @@ from tilde_local.runner.base import Container, ContainerSpec, Deleted, Limits, R
 __all__ = ["why_namespaces_are_missing"]
 
 _ADVICE = "`--runner plain` runs commands as ordinary processes of this machine, which isolates nothing"
-_APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+_SETTINGS = Path("/proc/sys")
+# What forbids user namespaces, to all or to ordinary users: a setting of the kernel, and its value if it does not.
+_ALLOWING = {
+    "user.max_user_namespaces": "10000",
+    "kernel.unprivileged_userns_clone": "1",
+    "kernel.apparmor_restrict_unprivileged_userns": "0",
+}
 _MACHINES = ("x86_64", "aarch64")
 _KERNEL = (6, 6)
 
@@ -95,6 +101,14 @@ def _hint() -> str:
     version = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
     if version < _KERNEL:
         return f" (that takes Linux {_KERNEL[0]}.{_KERNEL[1]} or newer, and this is {platform.release()})"
-    if os.geteuid() != 0 and _APPARMOR.exists() and _APPARMOR.read_text().strip() != "0":
-        return " (AppArmor forbids it to ordinary users: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`)"
-    return ""
+    names = list(_ALLOWING)[:1] if os.geteuid() == 0 else _ALLOWING
+    changes = [f"{name}={_ALLOWING[name]}" for name in names if _is_forbidding(name)]
+    return f" (a setting of this machine forbids it: `sysctl -w {' '.join(changes)}` allows it)" if changes else ""
+
+
+def _is_forbidding(name: str) -> bool:
+    setting = _SETTINGS / name.replace(".", "/")
+    if not setting.exists():
+        return False
+    value = setting.read_text().strip()
+    return value != "0" if _ALLOWING[name] == "0" else value == "0"

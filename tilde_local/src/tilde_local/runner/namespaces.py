@@ -19,7 +19,7 @@ from tilde_local.runner.inside.messages import Message
 from tilde_local.runner.launching import Launcher
 from tilde_local.runner.merged import Merged
 from tilde_local.runner.processes import Exit
-from tilde_local.runner.view import HOME, View, check_mountpoint, host_view
+from tilde_local.runner.view import HOME, View, check_mountpoint, host_view, places_of
 
 __all__ = ["NamespacesContainer", "NamespacesProcess", "NamespacesRunner"]
 
@@ -73,7 +73,7 @@ class NamespacesRunner:
             "home": HOME,
             "owner": [self._identity.uid, self._identity.gid],
             "privileged": self._identity.privileged,
-            "hidden": self._hidden,
+            "hidden": [place for path in self._hidden for place in places_of(path, view)],
             "disk_bytes": spec.limits.disk_bytes,
             "files": spec.limits.files,
             "limits": _rlimits(spec.limits),

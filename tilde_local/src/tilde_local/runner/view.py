@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tilde_local.runner.base import RunnerError
 
-__all__ = ["HOME", "View", "check_mountpoint", "host_view", "image_view"]
+__all__ = ["HOME", "View", "check_mountpoint", "host_view", "image_view", "places_of"]
 
 HOME = "/home/sandbox"
 _HOSTNAME = "sandbox"
@@ -88,6 +88,13 @@ def _without_nested(paths: Iterable[str]) -> list[str]:
 
 def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def places_of(path: str, view: View) -> list[str]:
+    """Where a directory of the host would be seen: below each folder that it lies in, whatever links lead there."""
+    real = os.path.realpath(path)
+    sources = ((os.path.realpath(source), target) for source, target in view.binds)
+    return [path, *(target + real[len(source) :] for source, target in sources if _is_in(real, source))]
 
 
 def check_mountpoint(mountpoint: str, view: View) -> None:

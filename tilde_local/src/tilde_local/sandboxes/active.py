@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-from tilde_local.runner.base import Container
+from tilde_local.runner.base import CommandNotStarted, Container
 from tilde_local.sandboxes.logs import NETWORK, OUTPUT, Log, Logs
 from tilde_local.sandboxes.terminal import Terminal
 from tilde_local.store.sandboxes import Outcome
 
 __all__ = ["Active"]
 
+T = TypeVar("T")
+
 _NETWORK_BYTES = 64 << 20
+_STARTERS = 4
 
 
 class Active:
@@ -28,6 +33,7 @@ class Active:
         self.variables: Mapping[str, str] = {}
         self.fixed: Mapping[str, str] = {}
         self.terminal: Terminal | None = None
+        self._starters = ThreadPoolExecutor(_STARTERS, thread_name_prefix="tilde-local-starter")
         self._container: Container | None = None
         self._condition = threading.Condition()
         self._outcome: Outcome | None = None
@@ -49,6 +55,16 @@ class Active:
         """Commands can be run from here on."""
         with self._condition:
             self._container = container
+
+    def start(self, work: Callable[[], T]) -> Future[T]:
+        """Start a command by `work` in a thread of the sandbox's own. Raises CommandNotStarted if it has ended.
+
+        What runs inside can keep a command from ever starting, and must not hold up the threads that all share.
+        """
+        try:
+            return self._starters.submit(work)
+        except RuntimeError as error:
+            raise CommandNotStarted("container_gone", "the sandbox is gone") from error
 
     def environment(self, container: Container, more: Mapping[str, str]) -> dict[str, str]:
         """All variables of a command."""
@@ -84,3 +100,4 @@ class Active:
         """Its end is written down: readers of its logs come to theirs."""
         self.output.end()
         self.network.end()
+        self._starters.shutdown(wait=False)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket
 
 from tilde_local.runner.base import CommandNotStarted, Container, Process
@@ -43,7 +42,7 @@ async def serve(websocket: WebSocket, active: Active, container: Container) -> N
     with contextlib.suppress(frames.Disconnected):
         try:
             launch = await _launch(websocket)
-            command = await run_in_threadpool(_Command.start, launch, active, container)
+            command = await asyncio.wrap_future(active.start(lambda: _Command.start(launch, active, container)))
         except CommandNotStarted as error:
             await _exit(websocket, _Exit(error.exit_code, error.reason, error.message))
             return

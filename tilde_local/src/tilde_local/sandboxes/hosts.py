@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -58,4 +59,16 @@ def is_inside(address: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
-    return found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast
+    if found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast:
+        return True
+    return _is_own(str(found), socket.AF_INET if found.version == 4 else socket.AF_INET6)
+
+
+def _is_own(address: str, family: socket.AddressFamily) -> bool:
+    """Whether an interface of this machine has the address: nothing can be bound to any other."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -37,7 +38,10 @@ class _File(NamedTuple):
 
 
 class Intake:
-    """Stages changes. `note` gets a line for each thing that is left out; `is_wanted` says when to stop halfway."""
+    """Stages changes. `note` gets a line for each thing that is left out; `is_wanted` says when to stop halfway.
+
+    No more bytes are taken than a sandbox may write. A hole in a file, or a second link to it, took no room inside.
+    """
 
     def __init__(
         self, services: Services, mount: Mount, note: Callable[[str], object], is_wanted: Callable[[], bool]
@@ -49,6 +53,7 @@ class Intake:
         self._deleted: dict[str, None] = {}
         self._files: list[_File] = []
         self._left_out = 0
+        self._left_bytes = services.sandboxes.settings.limits.disk_bytes
 
     def take(self, changes: Iterable[Change]) -> None:
         """Stage `changes`. Raises Failed if one is not allowed; what was staged before goes with the session then."""
@@ -104,9 +109,20 @@ class Intake:
         if before is not None and is_same(self._services, before, file):
             return
         self._require("PutObject", path)
+        self._count(os.fstat(file.fileno()).st_size)
         self._files.append(_File(path, write(self._services.blobs, file), before))
         if len(self._files) >= _BATCH:
             self._stage_files()
+
+    def _count(self, size: int) -> None:
+        self._left_bytes -= size
+        if self._left_bytes < 0:
+            limit = self._services.sandboxes.settings.limits.disk_bytes
+            raise Failed(
+                "policy_violation",
+                f"the files that it changed have more than {limit} bytes, each link and each hole counted in full:"
+                " change less, or have the server started with more --sandbox-disk",
+            )
 
     def _require(self, action: str, path: str) -> None:
         arguments = {"repository": self._mount.repository.name, "path": path}

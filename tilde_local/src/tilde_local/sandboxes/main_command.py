@@ -78,7 +78,12 @@ class MainCommand:
         self._output, self._reader = output, Reader(output, self._keep)
 
     def _keep(self, data: bytes) -> None:
-        if not self._active.output.append(data):
+        try:
+            fits = self._active.output.append(data)
+        except OSError as error:
+            self._active.end(Outcome("failed", "internal_error", f"cannot keep what it prints: {error.strerror}"))
+            return
+        if not fits:
             limit = self._active.output.limit
             self._active.end(
                 Outcome("failed", "policy_violation", f"it printed more than {limit} bytes, which is all a log takes")

@@ -17,7 +17,10 @@ from tilde_local.sandboxes.proxy import Proxy
 from tilde_local.services import Services
 from tilde_local.serving import Serving
 
-__all__ = ["Outside"]
+__all__ = ["CONNECTIONS", "Outside"]
+
+# Of the API, and of the proxy. Each takes a descriptor of the server, which has to do for all sandboxes.
+CONNECTIONS = 128
 
 
 class Outside:
@@ -29,7 +32,7 @@ class Outside:
         registry = services.sandboxes
         log = NetworkLog(active.network, services.now)
         self._serving = serving
-        self._proxy = Proxy(AllowedHosts(registry.settings.hosts), log)
+        self._proxy = Proxy(AllowedHosts(registry.settings.hosts), log, CONNECTIONS)
         with ExitStack() as stack:
             listeners = [stack.enter_context(container.listen()) for _ in range(2)]
             api, out = (f"127.0.0.1:{listener.getsockname()[1]}" for listener in listeners)
@@ -48,7 +51,7 @@ class Outside:
         self.variables = fixed(active.id, self._gateway.api_url, credentials, f"http://{out}")
 
     async def _open(self, api: socket.socket, out: socket.socket) -> list[asyncio.Server]:
-        first = await self._serving.open(api, self._gateway)
+        first = await self._serving.open(api, self._gateway, CONNECTIONS)
         return [first, await asyncio.start_server(self._proxy.serve, sock=out)]
 
     def __enter__(self) -> Outside:

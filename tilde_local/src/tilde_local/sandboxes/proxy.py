@@ -52,15 +52,19 @@ class _Target:
 
 
 class Proxy:
-    """Serves the connections that come from one sandbox."""
+    """Serves the connections that come from one sandbox, `connections` at once."""
 
-    def __init__(self, hosts: AllowedHosts, log: NetworkLog) -> None:
+    def __init__(self, hosts: AllowedHosts, log: NetworkLog, connections: int) -> None:
         self._hosts = hosts
         self._log = log
+        self._connections = connections
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, to its end."""
+        """One connection, to its end. If there are too many, that is at once."""
+        if len(self._tasks) >= self._connections:
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -113,7 +117,8 @@ class Proxy:
             if is_inside(address) and not self._hosts.names(target.host):
                 raise _Refused(403, f"{target.host} leads to {address}, which is this machine: allow it by that name")
             return await asyncio.wait_for(asyncio.open_connection(address, target.port, limit=_PIECE), _CONNECT_SECONDS)
-        except (OSError, asyncio.TimeoutError) as error:
+        # UnicodeError: no name of a host can be so long.
+        except (OSError, UnicodeError, asyncio.TimeoutError) as error:
             raise _Refused(502, f"cannot reach {target.authority}: {error or 'no answer in time'}") from error
 
     async def _relay(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tilde_local.clock import Clock
 
-__all__ = ["PREFIX", "AccessToken", "Tokens"]
+__all__ = ["MOST_TOKENS", "PREFIX", "AccessToken", "Tokens"]
 
 PREFIX = "tst-"
+# Of one sandbox. A program that asks for a token for each of its requests gets far.
+MOST_TOKENS = 1000
 
 
 class AccessToken(NamedTuple):
@@ -36,29 +39,35 @@ def _digest(token: str) -> bytes:
 
 
 class Tokens:
-    """Issues and checks tokens; any thread may. A token lives for `seconds`."""
+    """Issues and checks tokens; any thread may.
+
+    A token lives for `seconds`, or until its sandbox has asked for so many that this is the oldest of too many.
+    """
 
     def __init__(self, clock: Clock, seconds: int) -> None:
         self._clock = clock
         self._life = timedelta(seconds=seconds)
         self._lock = threading.Lock()
-        self._open: set[str] = set()
+        # The tokens of each sandbox that gets some, in order.
+        self._open: dict[str, deque[bytes]] = {}
         self._issued: dict[bytes, _Issued] = {}
 
     def of(self, sandbox_id: str) -> Callable[[], AccessToken | None]:
         """From now on the sandbox gets tokens: from what is returned, a new one each time, until they are revoked."""
         with self._lock:
-            self._open.add(sandbox_id)
+            self._open.setdefault(sandbox_id, deque())
         return lambda: self._issue(sandbox_id)
 
     def _issue(self, sandbox_id: str) -> AccessToken | None:
         issued = AccessToken(f"{PREFIX}{secrets.token_urlsafe(32)}", self._clock() + self._life)
         with self._lock:
-            if sandbox_id not in self._open:
+            own = self._open.get(sandbox_id)
+            if own is None:
                 return None
-            now = self._clock()
-            self._issued = {key: each for key, each in self._issued.items() if each.expires_at > now}
-            self._issued[_digest(issued.token)] = _Issued(sandbox_id, issued.expires_at)
+            if len(own) >= MOST_TOKENS:
+                del self._issued[own.popleft()]
+            own.append(_digest(issued.token))
+            self._issued[own[-1]] = _Issued(sandbox_id, issued.expires_at)
         return issued
 
     def find(self, token: str) -> str | None:
@@ -70,5 +79,5 @@ class Tokens:
     def revoke(self, sandbox_id: str) -> None:
         """All tokens of the sandbox are void, and it gets no more."""
         with self._lock:
-            self._open.discard(sandbox_id)
-            self._issued = {key: each for key, each in self._issued.items() if each.sandbox_id != sandbox_id}
+            for token in self._open.pop(sandbox_id, ()):
+                del self._issued[token]

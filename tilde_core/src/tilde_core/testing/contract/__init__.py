@@ -6,10 +6,19 @@
         def open_transport(self, settings):
             return MyTransport(settings)
 
-`WebSocketContract` likewise, with `open_connector(settings)`.
+| suite | you define |
+|---|---|
+| `TransportContract`, `NetworkContract` | `open_transport(settings)` |
+| `CredentialContract` | the fixture `source`, a `CredentialSource` |
+| `RetryContract` | `open_policy(settings)` |
+| `WebSocketContract` | `open_connector(settings)` |
+| `PluginContract` | `plugin()`: the module or object with the hooks |
 
-To override a test is to break the contract; whoever does so writes the reason next to it. Needs pytest.
+Whatever else you override needs a reason: `@overrides("why")` above it, or `test_x = left_out("why")`. Without one,
+your tests do not begin. Needs pytest, and `NetworkContract` needs trustme.
 """
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,16 +26,50 @@ pytest.register_assert_rewrite(
     "tilde_core.testing.contract.answers",
     "tilde_core.testing.contract.base",
     "tilde_core.testing.contract.connections",
+    "tilde_core.testing.contract.credential_failures",
+    "tilde_core.testing.contract.credentials",
+    "tilde_core.testing.contract.expiry",
     "tilde_core.testing.contract.failures",
     "tilde_core.testing.contract.network_base",
     "tilde_core.testing.contract.outgoing",
+    "tilde_core.testing.contract.plugin",
     "tilde_core.testing.contract.proxies",
+    "tilde_core.testing.contract.retry",
     "tilde_core.testing.contract.secrecy",
+    "tilde_core.testing.contract.source",
     "tilde_core.testing.contract.trust",
     "tilde_core.testing.contract.websocket",
 )
 
+from tilde_core.testing.contract.credentials import CredentialContract  # noqa: E402
+from tilde_core.testing.contract.plugin import PluginContract  # noqa: E402
+from tilde_core.testing.contract.retry import RetryContract  # noqa: E402
+from tilde_core.testing.contract.rules import left_out, overrides  # noqa: E402
+from tilde_core.testing.contract.source import CredentialSource, Grant  # noqa: E402
 from tilde_core.testing.contract.transport import TransportContract  # noqa: E402
 from tilde_core.testing.contract.websocket import WebSocketContract  # noqa: E402
 
-__all__ = ["TransportContract", "WebSocketContract"]
+if TYPE_CHECKING:
+    from tilde_core.testing.contract.network import NetworkContract
+
+__all__ = [
+    "CredentialContract",
+    "CredentialSource",
+    "Grant",
+    "NetworkContract",
+    "PluginContract",
+    "RetryContract",
+    "TransportContract",
+    "WebSocketContract",
+    "left_out",
+    "overrides",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the suite that needs trustme only when it is asked for."""
+    if name != "NetworkContract":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tilde_core.testing.contract.network import NetworkContract
+
+    return NetworkContract

@@ -9,6 +9,7 @@ import pytest
 
 from tilde_core.hooks.offers import Transport, TransportSettings
 from tilde_core.http import Request, Response, Timeout
+from tilde_core.testing.contract.rules import Rules
 from tilde_core.testing.loopback import LoopbackServer
 
 __all__ = ["SHORT", "Pieces", "TransportRules"]
@@ -34,8 +35,10 @@ class Pieces:
             yield piece
 
 
-class TransportRules:
+class TransportRules(Rules):
     """Fixtures and short-hands."""
+
+    defined_by_the_author = frozenset({"open_transport"})
 
     def open_transport(self, settings: TransportSettings) -> Transport:
         """Return the open transport under test. To be defined by the subclass."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from tilde_core.testing.contract.base import SHORT, TransportRules
 from tilde_core.testing.exchange import Exchange
 from tilde_core.testing.loopback import LoopbackServer
 
-__all__ = ["ConnectionRules"]
+__all__ = ["ConnectionRules", "ended_well", "in_child", "needs_fork", "start_child"]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
@@ -159,13 +160,24 @@ class ConnectionRules(TransportRules):
 
 def in_child(check: Callable[[], bool]) -> bool:
     """Return what `check` says in a forked process."""
+    return ended_well(start_child(check))
+
+
+def start_child(check: Callable[[], bool]) -> int:
+    """Fork a process that looks into `check`, and return its id."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 on warns of threads, and the server has some
         child = os.fork()
     if not child:
+        signal.alarm(30)  # whoever waits for a lock that nobody holds here would wait for ever
         status = 1
         try:
             status = 0 if check() else 1
         finally:
             os._exit(status)
+    return child
+
+
+def ended_well(child: int) -> bool:
+    """Wait for the end of a forked process, and return what its `check` said."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -19,6 +19,7 @@ from tilde_core.network.proxy import Proxy
 from tilde_core.testing.behaviors import answer
 from tilde_core.testing.certificates import CertificateAuthority
 from tilde_core.testing.contract.base import TransportRules
+from tilde_core.testing.contract.secrecy import logged
 from tilde_core.testing.loopback import LoopbackServer
 
 __all__ = ["HOST", "WHO", "NetworkBase", "has_ipv6", "needs_ipv6", "through"]
@@ -80,8 +81,7 @@ class NetworkBase(TransportRules):
     def _no_secret_is_shown(self, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         caplog.set_level(logging.DEBUG)
         yield
-        shown = "\n".join(f"{record.getMessage()} {record.__dict__!r}" for record in caplog.records)
-        assert WHO[1] not in shown
+        assert WHO[1] not in logged(caplog)
 
     def not_sent(self, transport: Transport, url: str, match: str, **fields: Any) -> NotSentError:
         """Send a request that cannot be sent. The error says `match`, and no secret."""

@@ -82,5 +82,6 @@ class SecrecyRules(TransportRules):
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """Return every log record with everything that a handler could make of it."""
-    return "\n".join(f"{record.getMessage()} {record.__dict__!r} {record.exc_text}" for record in caplog.records)
+    """Return every log record of the test with everything that a handler could make of it. Also after the test."""
+    records = [record for phase in ("setup", "call", "teardown") for record in caplog.get_records(phase)]
+    return "\n".join(f"{record.getMessage()} {record.__dict__!r} {record.exc_text}" for record in records)

@@ -16,6 +16,7 @@ from tilde_core.hooks.offers import TransportSettings, WebSocket, WebSocketConne
 from tilde_core.http import Headers, Request, Response, Timeout
 from tilde_core.testing import behaviors
 from tilde_core.testing.contract.failures import unused_port
+from tilde_core.testing.contract.rules import Rules
 from tilde_core.testing.contract.secrecy import logged
 from tilde_core.testing.exchange import Behavior, Exchange
 from tilde_core.testing.loopback import LoopbackServer
@@ -42,6 +43,7 @@ NO_HANDSHAKE: dict[str, Behavior] = {
     "reset": behaviors.reset_after_request(),
     "garbage": behaviors.garbage(),
     "half a head": behaviors.garbage(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"),
+    "NUL in a header": behaviors.garbage(b"HTTP/1.1 403 No\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n"),
     "wrong key": behaviors.garbage(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n"
@@ -61,8 +63,10 @@ def echo(peer: ServerWebSocket) -> None:
         peer.send(message)
 
 
-class WebSocketContract:
+class WebSocketContract(Rules):
     """Every rule for a connector. A subclass defines `open_connector(settings)`, as its offer's `open` does."""
+
+    defined_by_the_author = frozenset({"open_connector"})
 
     def open_connector(self, settings: TransportSettings) -> WebSocketConnector:
         """Return the open connector under test. To be defined by the subclass."""
@@ -154,6 +158,7 @@ class WebSocketContract:
     def test_fragments_are_put_together(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """With a ping between them, which is answered; and messages of text are bytes like all others."""
         got: list[Frame | None] = []
+        answered = server.gate()
 
         def serve(peer: ServerWebSocket) -> None:
             peer.send_frame(BINARY, b"one ", is_last=False)
@@ -162,10 +167,12 @@ class WebSocketContract:
             peer.send_frame(CONTINUATION, b"message")
             peer.send_frame(TEXT, "ß".encode())
             got.append(peer.read_frame())
+            answered.set()
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
         assert (opened.receive(5), opened.receive(5)) == (b"one message", "ß".encode())
+        assert answered.wait(10)
         opened.close()
         assert got == [Frame(PONG, b"there?")]
 
@@ -281,6 +288,22 @@ class WebSocketContract:
         assert first.read() == b"no"
         assert isinstance(second, Response)
         assert second.status == 200
+
+    @pytest.mark.parametrize("interim", [100, 102, 103])
+    def test_interim_answers_are_passed_over(
+        self, connector: WebSocketConnector, server: LoopbackServer, interim: int
+    ) -> None:
+        """The one that counts comes behind them."""
+
+        def act(exchange: Exchange) -> None:
+            exchange.send_head(interim, [("Link", "</style.css>")])
+            websocket(echo)(exchange)
+
+        server.enqueue(act)
+        opened = self.open(connector, server)
+        opened.send(b"x")
+        assert opened.receive(5) == b"x"
+        opened.close()
 
     def test_what_comes_right_behind_the_handshake(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """In the same packet: it belongs to the WebSocket."""

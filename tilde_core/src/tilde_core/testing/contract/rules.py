@@ -1,0 +1,97 @@
+"""What all contract suites share: whoever overrides one of their tests says why, or pytest does not even begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+
+__all__ = ["Rules", "left_out", "overrides"]
+
+_OURS = "tilde_core.testing.contract"
+_REASON = "_contract_reason"
+_HIDING = ("skip", "skipif", "xfail")
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def overrides(reason: str) -> Callable[[FunctionT], FunctionT]:
+    """Mark a test, fixture or helper that stands in for one of a contract suite, with the reason for it.
+
+    Raises `ValueError` without a reason.
+    """
+    if not isinstance(reason, str) or not reason.strip():
+        raise ValueError("overrides() needs a reason: why is the rule of the contract not the right one here?")
+
+    def mark(function: FunctionT) -> FunctionT:
+        setattr(function, _REASON, reason)
+        return function
+
+    return mark
+
+
+def left_out(reason: str) -> Callable[..., None]:
+    """Return what stands in for a test that does not apply: `test_x = left_out("why")`. It is shown as skipped.
+
+    Raises `ValueError` without a reason.
+    """
+
+    @overrides(reason)
+    def test(self: object) -> None:
+        pytest.skip(f"left out: {reason}")
+
+    return test
+
+
+class Rules:
+    """The base of all contract suites. `defined_by_the_author` has the names that a subclass gives, without a reason.
+
+    Raises `TypeError` for a subclass that overrides anything else and does not say why.
+    """
+
+    defined_by_the_author: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        unexplained = [] if _is_ours(cls) else sorted(_unexplained(cls))
+        if unexplained:
+            raise TypeError(
+                f"{cls.__qualname__} overrides {', '.join(unexplained)} of the contract without a reason: put "
+                '@overrides("why") above it, or write test_x = left_out("why"), both of tilde_core.testing.contract'
+            )
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Refuse a class or module that is skipped, or expected to fail, as a whole and without a reason.
+
+        pytest asks this for each test that it collects, be it skipped or not.
+        """
+        for mark in metafunc.definition.iter_markers():
+            if mark.name in _HIDING and not _reason_of(mark):
+                name = type(self).__qualname__
+                pytest.fail(f"{name} is marked {mark.name} without a reason: give it reason=...", pytrace=False)
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__ == _OURS or cls.__module__.startswith(f"{_OURS}.")
+
+
+def _unexplained(cls: type[Rules]) -> Iterator[str]:
+    """The names of the contract that mean something else in `cls`, of whichever base, and give no reason."""
+    ours = [base for base in cls.__mro__ if _is_ours(base)]
+    free = frozenset[str]().union(*(vars(base).get("defined_by_the_author", ()) for base in ours))
+    ruled = {name for base in ours for name in vars(base) if not name.startswith("__")}
+    for name in ruled - free:
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        if not _is_ours(owner) and not _has_reason(vars(owner)[name]):
+            yield name
+
+
+def _has_reason(value: object) -> bool:
+    """A fixture keeps the reason on the function that it is made of, if the reason was given to that."""
+    return any(hasattr(each, _REASON) for each in (value, getattr(value, "__wrapped__", None)))
+
+
+def _reason_of(mark: pytest.Mark) -> str:
+    first = mark.args[0] if mark.name == "skip" and mark.args else ""  # of the others, that is the condition
+    return str(mark.kwargs.get("reason") or first).strip()
