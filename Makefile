@@ -56,7 +56,7 @@ endef
 quickstart: .envs/quickstart/ready
 	.envs/quickstart/bin/python examples/quickstart.py $(FILES)
 
-test: format-check lint types test-all test-alone site
+test: format-check lint types site test-all test-alone
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
@@ -118,6 +118,12 @@ clean:
 		-e ./tilde_local
 	touch $@
 
+# What builds the site reads the packages and does not import them.
+.envs/docs/ready: .tools/ready pyproject.toml
+	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/docs
+	$(INSTALL) --python .envs/docs --group docs
+	touch $@
+
 .envs/alone-examples/ready: .tools/ready $(PROJECTS)
 	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-examples
 	$(INSTALL) --python .envs/alone-examples hatchling pytest-xdist ./tilde_core[testing] $(EXAMPLES:%=./%[test])
@@ -129,12 +135,6 @@ clean:
 
 .envs/%/examples: .envs/%/ready $(IN_EXAMPLES)
 	$(call install_examples,$*)
-	touch $@
-
-# What builds the site reads the packages and does not import them.
-.envs/docs/ready: .tools/ready pyproject.toml
-	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/docs
-	$(INSTALL) --python .envs/docs --group docs
 	touch $@
 
 .envs/alone-%/ready: .tools/ready $(PROJECTS)

@@ -15,7 +15,7 @@ from typing import Any
 from mkdocs.__main__ import cli
 
 from reference_pages import REFERENCE, reference_text
-from repository_pages import page_of, pages_linked_from, with_page_links
+from repository_pages import links_of, page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +52,19 @@ def write_pages() -> list[str]:
     return list(pages)
 
 
+def in_reading_order(pages: list[str]) -> list[str]:
+    """Return the pages of one folder in the order in which its first page, `index.md`, links to them."""
+    first = next((page for page in pages if page.endswith("/index.md")), None)
+    if first is None:
+        return pages
+    linked = [link for link in links_of((WORK / "pages" / first).read_text(encoding="utf-8")) if "/" not in link]
+    order = [first, *(f"{Path(first).parent}/{link}" for link in linked)]
+    return sorted(pages, key=lambda page: order.index(page) if page in order else len(order))
+
+
 def navigation(pages: list[str]) -> list[Any]:
     """Return the navigation. A document that has no place here stands behind the others."""
-    plugins = sorted((p for p in pages if p.startswith("plugins/")), key=lambda p: (p != "plugins/README.md", p))
+    plugins = in_reading_order([page for page in pages if page.startswith("plugins/")])
     project = ["architecture.md", "coverage.md", "contributing.md", "changelog.md"]
     first: list[Any] = [
         {"Home": "index.md"},
@@ -62,7 +72,7 @@ def navigation(pages: list[str]) -> list[Any]:
         {"Sandboxes": "sandboxes.md"},
         "corporate-networks.md",
         {"Local server": ["local-server.md", "conformance.md"]},
-        {"Plugins": [page for page in ("plugins.md", *plugins) if page in pages]},
+        {"Plugins": plugins or "plugins.md"},
     ]
     last = [{"Reference": [{page.title: page.file} for page in REFERENCE]}, {"Project": project}]
     placed = json.dumps([first, last])
@@ -79,7 +89,12 @@ def configuration(pages: list[str]) -> dict[str, Any]:
         "docs_dir": str(WORK / "pages"),
         "site_dir": str(SITE),
         "theme": {"custom_dir": str(ROOT / "docs_site/theme")},
-        "plugins": {"mkdocstrings": {"handlers": {"python": {"paths": [str(ROOT / path) for path in SOURCES]}}}},
+        "plugins": {
+            "mkdocstrings": {
+                "custom_templates": str(ROOT / "docs_site/templates"),
+                "handlers": {"python": {"paths": [str(ROOT / path) for path in SOURCES]}},
+            }
+        },
         "nav": navigation(pages),
         "not_in_nav": "\n".join(f"/{page}" for page in linked_only),
     }

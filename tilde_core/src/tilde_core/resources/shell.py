@@ -88,7 +88,8 @@ class Shell(PublicNames):
                 once.
             check: whether another exit code than 0 is an error.
             timeout: how many seconds it may run; `None` without end.
-            on_stdout, on_stderr: called with the bytes that it prints, as they come, in the thread that called `run`.
+            on_stdout: called with the bytes that it prints, as they come, in the thread that called `run`.
+            on_stderr: likewise for what it prints as errors.
 
         Raises:
             CommandError: with `check`, another exit code than 0; `error.result` has the whole result.
