@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from doctor_runs import examine
 from support import INSTALLED_TRANSPORTS, OUR_TRANSPORTS, FakeClock
 from tilde import Client
 from tilde.exceptions import ConfigurationError, CredentialsError
@@ -72,3 +73,17 @@ def test_a_sandbox_without_its_plugin_says_what_to_install(monkeypatch: pytest.M
     expected = (CredentialsError, "no token") if installed else (ConfigurationError, "Install tilde-auth-sandbox")
     with pytest.raises(expected[0], match=expected[1]):
         Client(transport=FakeTransport(), clock=FakeClock().clock).organizations.get("alone")
+
+
+def test_the_doctor_works_with_what_there_is() -> None:
+    """Also with the core alone: it checks the connection, and says which transport to install."""
+    with Server() as server:
+        found = examine(TILDE_API_KEY=server.api_key, TILDE_ENDPOINT_URL=server.endpoint_url)
+    assert found.verdicts["tcp"] == "ok"
+    if INSTALLED_TRANSPORTS:
+        assert found.code == 0
+        assert found.verdicts["identity"] == "ok"
+        return
+    assert found.code == 1
+    assert "Install a transport: tilde-transport-httpx" in found.told("transport")
+    assert found.verdicts["service"] == "skipped"

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 __all__ = ["Certificate", "read_certificate"]
 
-_SEQUENCE, _SET, _VERSION, _UTC_TIME, _BMP_STRING = 0x30, 0x31, 0xA0, 0x17, 0x1E
+_VERSION, _UTC_TIME, _BMP_STRING = 0xA0, 0x17, 0x1E  # tags
 _COMMON_NAME, _ORGANIZATION = b"\x55\x04\x03", b"\x55\x04\x0a"
 
 
@@ -30,9 +30,9 @@ def read_certificate(der: bytes) -> Certificate:
         parts = [content for tag, content in _elements(inner) if tag != _VERSION]
         _serial, _algorithm, issuer, validity, subject, *_ = parts
         not_before, not_after = (_time(tag, content) for tag, content in _elements(validity))
-    except IndexError:
-        raise ValueError("it is cut off") from None
-    return Certificate(_name(subject), _name(issuer), not_before, not_after)
+        return Certificate(_name(subject), _name(issuer), not_before, not_after)
+    except (IndexError, ValueError) as error:
+        raise ValueError("it is not a certificate of X.509 in DER") from error
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
