@@ -17,8 +17,6 @@ from tilde_core.testing.certificates import CertificateAuthority
 from tilde_local import Server
 from tls_front import TlsFront
 
-pytest.importorskip("trustme")
-
 HOST = "tilde.test"
 WHO = ("someone", "s3cret")
 BODY = bytes(range(256)) * 2000

@@ -130,6 +130,17 @@ def test_an_active_one_is_followed_in_a_frame(visitor: Visitor, running: Running
     assert (again.status, "has ended" in text(again)) == (409, True)
 
 
+def test_a_frame_ends_with_the_server(gate: Callable[[Server], Gated]) -> None:
+    with Server() as server:
+        visitor = Visitor(gate(server).owner)
+        visitor.log_in(server.api_key)
+        sandbox = visitor.repo.sandbox("sh", "-c", "echo begun; sleep 600")
+        with frame_of(visitor, sandbox) as response:
+            read_until(response, b"begun")
+            server.stop()
+            assert "cancelled</strong> user initiated cancel." in " ".join(response.read().decode().split())
+
+
 def test_a_frame_of_one_that_has_ended_comes_to_its_end(visitor: Visitor) -> None:
     sandbox = visitor.repo.sandbox("sh", "-c", "seq 100000")
     sandbox.end()

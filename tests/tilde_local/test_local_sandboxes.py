@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tilde_local import Server
+from tilde_local.blobs import BlobWriter
 from tilde_local.sandboxes.settings import Settings
 
 if TYPE_CHECKING:
@@ -304,7 +307,7 @@ def test_a_log_that_becomes_too_long(connect: Callable[[str, str], Api]) -> None
 
 
 def test_logs_are_kept_for_a_while(
-    tmp_path: Any, clock: Clock, connect: Callable[[str, str], Api], refused: Callable[..., None]
+    tmp_path: Path, clock: Clock, connect: Callable[[str, str], Api], refused: Callable[..., None]
 ) -> None:
     with Server(tmp_path, clock=clock) as server:
         repo = connect(server.endpoint_url, server.api_key).new_repository()
@@ -334,3 +337,29 @@ def test_many_readers_follow_one_log(repo: Repo) -> None:
     for reader in readers:
         reader.join()
     assert logs == [b"1\n2\n3\nnever\n"] * 5
+
+
+def test_many_files_at_once(repo: Repo) -> None:
+    """More than are synced at a time, and many of them with the same bytes."""
+    script = "for i in $(seq 450); do echo $((i % 7)) > f$i; done"
+    assert repo.sandbox("sh", "-c", script).end()["status_reason"] == "committed"
+    paths = repo.get("/objects", amount=1000).paths
+    assert sorted(paths) == sorted(f"f{number}" for number in range(1, 451))
+    assert [repo.read(f"f{number}").body for number in (1, 200, 201, 450)] == [b"1\n", b"4\n", b"5\n", b"2\n"]
+    assert repo.sandbox("sh", "-c", f"{script}; rm f450").end()["status_reason"] == "committed"
+    newest, before, *_ = (each["id"] for each in repo.get("/log").results)
+    assert [each["path"] for each in repo.get("/diff", left=before, right=newest).results] == ["f450"]
+
+
+def test_a_disk_that_is_full(tmp_path: Path, connect: Callable[[str, str], Api]) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/path/of/the/server")
+
+    with Server(tmp_path) as server, pytest.MonkeyPatch.context() as patch:
+        repo = connect(server.endpoint_url, server.api_key).new_repository()
+        patch.setattr(BlobWriter, "sync", fail)
+        ended = repo.sandbox("sh", "-c", "echo 1 > a; echo 2 > b").end()
+        assert (ended["status"], ended["status_reason"]) == ("failed", "commit_failed")
+        assert ended["error_message"] == "cannot keep what was changed: No space left on device"
+        assert list((tmp_path / "tmp").iterdir()) == []
+        assert repo.get("/objects").paths == []

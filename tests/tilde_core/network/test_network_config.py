@@ -279,7 +279,7 @@ def test_tls_is_not_loaded_before_it_is_needed() -> None:
 import sys, tilde
 client = tilde.Client("key", proxy="http://user:word@proxy.example:3128", no_proxy="a.test")
 client.repository("a/b")
-sys.exit(", ".join({"ssl", "truststore", "ipaddress"} & sys.modules.keys()) or 0)
+sys.exit(", ".join({"ssl", "truststore", "tilde_core.network.tunnel"} & sys.modules.keys()) or 0)
 """
     ran = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tilde.plugins import Request, Response, Timeout, WebSocket
-from tilde_core.testing import LoopbackServer, ServerWebSocket, websocket
+from tilde_core.testing import LoopbackServer, ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING
 from tilde_core.websocket.connector import WebsocketClientConnector
 
@@ -99,3 +99,12 @@ print(info.hooks, info.status, info.distribution, "websocket" in sys.modules)
 """
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert answer.stdout == "('tilde_websocket',) active tilde-core False\n"
+
+
+def test_an_interim_answer_is_not_the_last_one(connector: WebsocketClientConnector, server: LoopbackServer) -> None:
+    """Nor does it take the rest of the connection with it."""
+    refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+    server.enqueue(behaviors.garbage(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + refusal))
+    answer = connector.connect(Request(method="GET", url=server.url().replace("http", "ws")))
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.read()) == (403, b"no")

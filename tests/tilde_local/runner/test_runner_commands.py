@@ -82,6 +82,23 @@ def test_arguments_that_are_too_long(start: Start) -> None:
     assert caught.value.reason == "too_long"
 
 
+@pytest.mark.parametrize(
+    ("argv", "env"),
+    [([], {}), (["a\0b"], {}), (["true", "\ud800"], {}), (["true"], {"A=B": "c"}), (["true"], {"A": "\0"})],
+)
+def test_what_no_system_could_start(start: Start, argv: list[str], env: dict[str, str]) -> None:
+    sandbox = start()
+    with pytest.raises(CommandNotStarted) as caught:
+        sandbox.run(*argv, env=env)
+    assert caught.value.reason == "invalid_launch"
+    assert sandbox.run("true").code == 0
+
+
+def test_an_empty_name_is_not_found(start: Start) -> None:
+    with pytest.raises(CommandNotStarted, match="command not found"):
+        start().run("")
+
+
 def test_a_working_directory_that_is_not_there(start: Start) -> None:
     with pytest.raises(CommandNotStarted, match="No such file") as caught:
         start().run("true", cwd="/no/such/place")

@@ -52,6 +52,14 @@ def test_it_is_a_terminal_of_the_given_size(start: Start) -> None:
     os.close(terminal.fd)
 
 
+@pytest.mark.parametrize(("columns", "seen"), [(0, b"24 0"), (-1, b"24 0"), (100_000, b"24 65535")])
+def test_impossible_sizes(start: Start, columns: int, seen: bytes) -> None:
+    terminal = Terminal(start(), "sh", "-c", "stty size; exit 0", columns=columns)
+    terminal.read_until(seen)
+    assert terminal.process.wait(60) == 0
+    os.close(terminal.fd)
+
+
 def test_it_is_resized_while_it_runs(start: Start) -> None:
     terminal = Terminal(
         start(), "bash", "-c", "trap 'stty size; exit 7' WINCH; echo ready; while :; do read -t 1; done"

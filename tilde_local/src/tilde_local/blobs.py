@@ -10,6 +10,8 @@ import hashlib
 import os
 import secrets
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -17,6 +19,8 @@ __all__ = ["BlobWriter", "Blobs", "StoredBlob", "sync_directory", "sync_file"]
 
 if sys.platform != "win32":
     import fcntl
+
+_SYNCING = 16
 
 
 class StoredBlob(NamedTuple):
@@ -70,12 +74,24 @@ class Blobs:
 
     def adopt(self, temporary: Path, digest: bytes) -> None:
         """Give a synced temporary file its place and sync the directory."""
+        sync_directory(self._move(temporary, digest))
+
+    def _move(self, temporary: Path, digest: bytes) -> Path:
+        """Give a synced temporary file its place; the directory that is to be synced."""
         place = self.path(digest)
         if not place.parent.exists():
             place.parent.mkdir(mode=0o700, exist_ok=True)
             sync_directory(self._root)
         temporary.replace(place)
-        sync_directory(place.parent)
+        return place.parent
+
+    def finish_all(self, writers: Sequence[BlobWriter]) -> list[StoredBlob]:
+        """Make several blobs permanent at once. A disk syncs many files in hardly more time than one."""
+        with ThreadPoolExecutor(_SYNCING) as pool:
+            list(pool.map(BlobWriter.sync, writers))
+            folders = {self._move(writer.temporary, writer.stored.digest) for writer in writers}
+            list(pool.map(sync_directory, folders))
+        return [writer.stored for writer in writers]
 
     def remove(self, digest: bytes) -> None:
         """Delete a blob that no row names."""
@@ -93,7 +109,7 @@ class BlobWriter:
 
     def __init__(self, blobs: Blobs, temporary: Path) -> None:
         self._blobs = blobs
-        self._temporary = temporary
+        self.temporary = temporary
         self._file = temporary.open("xb", buffering=0)
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -108,15 +124,23 @@ class BlobWriter:
         self._md5.update(data)
         self.size += len(data)
 
-    def finish(self) -> StoredBlob:
-        """Make the blob permanent: when this returns, a crash cannot lose it."""
+    @property
+    def stored(self) -> StoredBlob:
+        """What the blob will be, or is."""
+        return StoredBlob(self._sha256.digest(), self.size, self._md5.hexdigest())
+
+    def sync(self) -> None:
+        """Return when all that was written is on the disk; there must be no more."""
         sync_file(self._file.fileno())
         self._file.close()
-        digest = self._sha256.digest()
-        self._blobs.adopt(self._temporary, digest)
-        return StoredBlob(digest, self.size, self._md5.hexdigest())
+
+    def finish(self) -> StoredBlob:
+        """Make the blob permanent: when this returns, a crash cannot lose it."""
+        self.sync()
+        self._blobs.adopt(self.temporary, self.stored.digest)
+        return self.stored
 
     def discard(self) -> None:
         """Drop the temporary file; nothing happens after `finish()`."""
         self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        self.temporary.unlink(missing_ok=True)

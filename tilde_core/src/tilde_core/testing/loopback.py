@@ -173,4 +173,4 @@ class LoopbackServer:
 def _cut(connection: socket.socket) -> None:
     """Wake the thread that reads from it; that thread closes it."""
     with contextlib.suppress(OSError):  # already gone
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # an SSLSocket's own takes TLS away from that thread

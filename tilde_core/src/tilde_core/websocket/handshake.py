@@ -10,6 +10,7 @@ import base64
 import hashlib
 import io
 import os
+from contextlib import closing
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
@@ -31,13 +32,13 @@ def shake_hands(request: Request, channel: Channel) -> Response | None:
     """
     key = base64.b64encode(os.urandom(16))
     channel.send(_head(request, key.decode()), request.timeout.write)
-    file = _file(channel, request.timeout.read)
-    answer = _answer(file)
-    if answer.status != 101:
-        return Response(answer.status, answer.headers.items(), _body(answer))
-    expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
-    if answer.headers.get("Upgrade", "").lower() != "websocket" or _accepted(answer) != expected:
-        raise HTTPException("this is not the answer to the handshake that was sent")
+    # Closed in any case: an answer that is left to the garbage collector may find its file closed, and complain.
+    with closing(_answer(_file(channel, request.timeout.read))) as answer:
+        if answer.status != 101:
+            return Response(answer.status, answer.headers.items(), _body(answer))
+        expected = base64.b64encode(hashlib.sha1(key + _GUID).digest()).decode()
+        if answer.headers.get("Upgrade", "").lower() != "websocket" or _accepted(answer) != expected:
+            raise HTTPException("this is not the answer to the handshake that was sent")
     return None
 
 
@@ -63,9 +64,14 @@ def _answer(file: io.BufferedReader) -> HTTPResponse:
     """The first answer that is not merely an interim one."""
     while True:
         answer = HTTPResponse(_Socket(file), method="GET")  # type: ignore[arg-type]
-        answer.begin()
+        try:
+            answer.begin()
+        except BaseException:
+            answer.close()
+            raise
         if answer.status == 101 or answer.status >= 200:
             return answer
+        answer.fp = None  # type: ignore[assignment]  # the file is that of the answer to come, too
 
 
 def _body(answer: HTTPResponse) -> bytes:

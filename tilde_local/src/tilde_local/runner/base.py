@@ -75,7 +75,8 @@ class CommandNotStarted(Exception):
     """A command did not start. `exit_code` is what a shell would say: 127 if not found, else 126.
 
     `reason`: command_not_found, permission_denied, bad_cwd, not_executable (no program of this machine),
-    too_long (arguments and environment), no_process (the limit of processes is reached), container_gone (killed).
+    too_long (arguments and environment), invalid_launch (nothing that any system could start), no_process (the limit of
+    processes is reached), container_gone (killed).
     """
 
     def __init__(self, reason: str, message: str) -> None:

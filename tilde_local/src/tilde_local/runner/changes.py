@@ -76,15 +76,18 @@ class _Walk:
             self._replace_by_nothing(path, f"it is {kind}")
         elif not _is_text(path):
             self._skip(path, "its name is not UTF-8")
+        elif stat.S_ISLNK(status.st_mode):
+            self._follow(path)
         else:
-            self._take_in(path)
+            self._take_in(path, self._merged.upper_place(path, status))
 
-    def _take_in(self, path: bytes) -> None:
+    def _follow(self, path: bytes) -> None:
         try:
-            place = self._merged.resolve(path)
+            self._take_in(path, self._merged.resolve(path))
         except LinkError as error:
             self._replace_by_nothing(path, str(error))
-            return
+
+    def _take_in(self, path: bytes, place: Place) -> None:
         below = self._merged.lower_status(path)
         if below is not None and stat.S_ISDIR(below.st_mode):
             self._delete(path)

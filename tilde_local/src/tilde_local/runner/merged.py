@@ -59,6 +59,10 @@ class Merged:
         """What the upper directory has at `path`."""
         return _status(self._upper, path)
 
+    def upper_place(self, path: bytes, status: os.stat_result) -> Place:
+        """The file that the upper directory has at `path`."""
+        return Place(self._upper, path, status)
+
     def lower_status(self, path: bytes) -> os.stat_result | None:
         """What the tree has at `path`, whether it shows or not."""
         return _status(self._lower, path) if self._lower >= 0 else None

@@ -154,9 +154,11 @@ class NamespacesContainer:
     def listen(self) -> socket.socket:
         """A listening TCP socket on 127.0.0.1 of the container. Raises RunnerError if it was killed."""
         try:
-            _, fds, _, _ = self._control.ask("listen", {})
+            answer, fds, _, _ = self._control.ask("listen", {})
         except ControlGone as error:
             raise RunnerError("internal_error", "the sandbox is gone") from error
+        if "refused" in answer:
+            raise RunnerError("internal_error", answer["message"])
         return socket.socket(fileno=fds[0])
 
     def run(

@@ -1,4 +1,4 @@
-"""The bytes of files and of objects: whether they are the same, and how the one becomes the other."""
+"""The bytes of files and of objects: whether they are the same, and how those become these."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from tilde_local.blobs import Blobs, StoredBlob
+from tilde_local.blobs import Blobs, BlobWriter
 from tilde_local.services import Services
 from tilde_local.store import uploads
 from tilde_local.store.records import Entry
 
-__all__ = ["is_same", "pieces_of", "store"]
+__all__ = ["is_same", "pieces_of", "write"]
 
 _PIECE = 1 << 20
 
@@ -47,13 +47,13 @@ def pieces_of(services: Services, entry: Entry) -> list[tuple[bytes, int]]:
         return list(uploads.segments(db, entry.blob, entry.size))
 
 
-def store(blobs: Blobs, file: BinaryIO) -> StoredBlob:
-    """Keep the bytes of a file as a blob. Raises OSError."""
+def write(blobs: Blobs, file: BinaryIO) -> BlobWriter:
+    """The bytes of a file, in a blob that is not permanent yet. Raises OSError."""
     writer = blobs.create()
     try:
         for piece in _pieces(file):
             writer.write(piece)
-        return writer.finish()
     except BaseException:
         writer.discard()
         raise
+    return writer

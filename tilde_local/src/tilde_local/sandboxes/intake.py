@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import BinaryIO, NamedTuple
 
-from tilde_local.blobs import StoredBlob
+from tilde_local.blobs import BlobWriter, StoredBlob
 from tilde_local.errors import BadRequest, Forbidden
 from tilde_local.runner.base import Change, Deleted, Skipped, Written
-from tilde_local.sandboxes.contents import is_same, store
+from tilde_local.sandboxes.contents import is_same, write
 from tilde_local.sandboxes.mount import Mount
 from tilde_local.sandboxes.refusals import Failed
 from tilde_local.services import Services
@@ -29,9 +29,11 @@ _DEFAULT_TYPE = "application/octet-stream"
 
 
 class _File(NamedTuple):
+    """A file that was copied, and what its path held before."""
+
     path: str
-    entry: Entry
-    stored: StoredBlob
+    writer: BlobWriter
+    before: Entry | None
 
 
 class Intake:
@@ -50,19 +52,27 @@ class Intake:
 
     def take(self, changes: Iterable[Change]) -> None:
         """Stage `changes`. Raises Failed if one is not allowed; what was staged before goes with the session then."""
-        for change in changes:
-            if not self._is_wanted():
-                return
-            if isinstance(change, Deleted):
-                self._delete(self._mount.folder + change.path)
-            elif isinstance(change, Written):
-                self._write(self._mount.folder + change.path, change)
-            else:
-                self._leave_out(change)
-        self._stage_files()
+        try:
+            for change in changes:
+                if not self._is_wanted():
+                    return
+                self._take(change)
+            self._stage_files()
+        except OSError as error:
+            raise Failed("commit_failed", f"cannot keep what was changed: {error.strerror}") from error
+        finally:
+            _discard(self._files)
         self._stage_deletes()
         if self._left_out > _NOTED:
             self._note(f"not committed: {self._left_out - _NOTED} more")
+
+    def _take(self, change: Change) -> None:
+        if isinstance(change, Deleted):
+            self._delete(self._mount.folder + change.path)
+        elif isinstance(change, Written):
+            self._write(self._mount.folder + change.path, change)
+        else:
+            self._leave_out(change)
 
     def _leave_out(self, skipped: Skipped) -> None:
         self._left_out += 1
@@ -87,20 +97,14 @@ class Intake:
         self._deleted.pop(path, None)
         with self._services.database.read() as db:
             before = entries.find(db, self._mount.view(db), path)
-        try:
-            with closing(change.open()) as file:
-                self._store(path, file, before)
-        except OSError as error:
-            raise Failed("commit_failed", f"cannot take in {path!r}: {error.strerror}") from error
+        with closing(change.open()) as file:
+            self._store(path, file, before)
 
     def _store(self, path: str, file: BinaryIO, before: Entry | None) -> None:
         if before is not None and is_same(self._services, before, file):
             return
         self._require("PutObject", path)
-        stored = store(self._services.blobs, file)
-        if before is not None and before.blob == stored.digest:
-            return
-        self._files.append(_File(path, _entry(path, stored, before, self._services.now()), stored))
+        self._files.append(_File(path, write(self._services.blobs, file), before))
         if len(self._files) >= _BATCH:
             self._stage_files()
 
@@ -116,13 +120,19 @@ class Intake:
         if not files:
             return
         now, session = self._services.now(), self._mount.session
+        try:
+            stored = self._services.blobs.finish_all([file.writer for file in files])
+        except BaseException:
+            _discard(files)
+            raise
         with self._services.database.write() as db:
-            for file in files:
+            for blob in stored:
                 # As uploads, so that they are cleaned up if this comes to nothing.
                 upload_id = str(uuid.uuid4())
-                uploads.record_upload(db, upload_id, session.id, file.stored, now)
+                uploads.record_upload(db, upload_id, session.id, blob, now)
                 uploads.mark_finalized(db, upload_id)
-            sessions.stage(db, session, [(file.path, file.entry) for file in files])
+            staged = zip(files, stored, strict=True)
+            sessions.stage(db, session, [(file.path, _entry(file, blob, now)) for file, blob in staged])
 
     def _stage_deletes(self) -> None:
         for path in self._deleted:
@@ -133,10 +143,15 @@ class Intake:
                 sessions.stage_deletes(db, self._mount.session, self._mount.repository, paths[start : start + _BATCH])
 
 
-def _entry(path: str, stored: StoredBlob, before: Entry | None, now: str) -> Entry:
+def _discard(files: Iterable[_File]) -> None:
+    for file in files:
+        file.writer.discard()
+
+
+def _entry(file: _File, stored: StoredBlob, now: str) -> Entry:
     """What the path holds now. A file that was there keeps its type and metadata: a program changes bytes only."""
-    if before is not None:
-        kind, metadata = before.content_type, before.metadata
+    if file.before is not None:
+        kind, metadata = file.before.content_type, file.before.metadata
     else:
-        kind, metadata = _TYPES.guess_type(path)[0] or _DEFAULT_TYPE, ""
+        kind, metadata = _TYPES.guess_type(file.path)[0] or _DEFAULT_TYPE, ""
     return Entry(stored.digest, stored.size, f'"{stored.md5}"', kind, metadata, now)

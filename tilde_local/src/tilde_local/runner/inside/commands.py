@@ -37,7 +37,8 @@ def exit_code(status: int) -> int:
 def open_terminal(columns: int, rows: int) -> tuple[int, int]:
     """A new terminal of that size: its other end, and itself."""
     master, terminal = os.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    size = [max(0, min(number, 65535)) for number in (rows, columns)]
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
     return master, terminal
 
 
@@ -127,10 +128,7 @@ class _Command:
     """The child, up to the moment when it becomes the program."""
 
     def __init__(self, request: Message, fds: list[int], limits: dict[str, int], writer: int) -> None:
-        self._argv = [_encoded(argument) for argument in request["argv"]]
-        self._env = {_encoded(name): _encoded(value) for name, value in request["env"].items()}
-        self._cwd = request["cwd"]
-        self._terminal = request["terminal"] is not None
+        self._request = request
         self._fds = fds
         self._limits = limits
         self._writer = writer
@@ -142,6 +140,9 @@ class _Command:
             self._execute()
         except _Refused as refused:
             reason, message = refused.args
+        except ValueError as error:
+            # A NUL, a name of a variable with a "=" in it, half of a surrogate pair.
+            reason, message = "invalid_launch", f"the command cannot be: {error}"
         except Exception as error:  # noqa: BLE001 - told to the server, whatever it is
             message = str(error)
         with contextlib.suppress(OSError):
@@ -151,7 +152,7 @@ class _Command:
     def _prepare(self) -> None:
         os.set_inheritable(self._writer, False)
         os.setsid()
-        if self._terminal:
+        if self._request["terminal"] is not None:
             fcntl.ioctl(self._fds[0], termios.TIOCSCTTY, 0)
         # First out of the way: one of them may be 0 to 2.
         moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64) for fd in self._fds]
@@ -165,9 +166,9 @@ class _Command:
 
     def _change_directory(self) -> None:
         try:
-            os.chdir(_encoded(self._cwd))
+            os.chdir(_encoded(self._request["cwd"]))
         except OSError as error:
-            raise _Refused("bad_cwd", f"cannot start in {self._cwd}: {error.strerror}") from error
+            raise _Refused("bad_cwd", f"cannot start in {self._request['cwd']}: {error.strerror}") from error
 
     def _restrict(self) -> None:
         for name, value in self._limits.items():
@@ -179,22 +180,28 @@ class _Command:
             resource.setrlimit(kind, (value, value + 1 if name == "RLIMIT_CPU" and hard < 0 else value))
 
     def _execute(self) -> NoReturn:
-        name = self._argv[0]
-        places = [name] if b"/" in name else self._candidates(name)
+        argv = [_encoded(argument) for argument in self._request["argv"]]
+        env = {_encoded(name): _encoded(value) for name, value in self._request["env"].items()}
+        if not argv:
+            raise _Refused("invalid_launch", "the command is empty")
         seen: OSError | None = None
-        for place in places:
+        for place in _candidates(argv[0], env):
             try:
-                os.execve(place, self._argv, self._env)
+                os.execve(place, argv, env)
             except OSError as error:
                 if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                     seen = seen or error
                 elif os.path.lexists(place):
                     seen = seen or OSError(errno.ENOEXEC, "the program that its first line names is not there")
-        raise _refusal(os.fsdecode(name), seen)
+        raise _refusal(os.fsdecode(argv[0]), seen)
 
-    def _candidates(self, name: bytes) -> list[bytes]:
-        path = self._env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
-        return [(folder or b".") + b"/" + name for folder in path.split(b":")] if name else []
+
+def _candidates(name: bytes, env: dict[bytes, bytes]) -> list[bytes]:
+    """Where the program may lie."""
+    if b"/" in name:
+        return [name]
+    path = env.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin")
+    return [(folder or b".") + b"/" + name for folder in path.split(b":")] if name else []
 
 
 def _encoded(text: Any) -> bytes:

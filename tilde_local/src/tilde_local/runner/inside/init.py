@@ -53,11 +53,14 @@ class _Init:
         self._read_with(wakeup, lambda: self._wake(wakeup))
         self._poll.register(self._control, select.POLLIN)
         while True:
-            for fd, _ in self._poll.poll():
-                if fd in self._readers:
-                    self._readers[fd]()
-                elif fd == self._control.fileno() and not self._obey():
-                    return
+            ready = [(fd, self._readers.get(fd)) for fd, _ in self._poll.poll()]
+            for fd, reader in ready:
+                if fd == self._control.fileno():
+                    if not self._obey():
+                        return
+                # What was read before may have closed it, and its number may be that of another by now.
+                elif reader is not None and self._readers.get(fd) is reader:
+                    reader()
 
     def _wake(self, wakeup: int) -> None:
         os.read(wakeup, 4096)
@@ -156,9 +159,12 @@ class _Init:
                 self._tell_exit(started, 128 + signal.SIGKILL if code is None else code)
 
     def _listen(self, number: int) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(128)
+        try:
+            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        except OSError as error:
+            self._refuse(number, "internal_error", f"cannot listen in the sandbox: {error.strerror}")
+            return
+        with listener:
             send(self._control, {"answer": number}, [listener.fileno()])
 
     def _kill(self, number: int) -> None:
