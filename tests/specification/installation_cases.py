@@ -44,7 +44,8 @@ def with_uv(world: World) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     (world.directory / "pyproject.toml").write_text(
         f'[project]\nname = "mine"\nversion = "1"\nrequires-python = "=={version}.*"\n'
-        f'[tool.uv]\nno-index = true\nfind-links = ["{world.wheels}"]\n',
+        f'[tool.uv]\nno-index = true\nfind-links = ["{world.wheels}"]\n'
+        f"environments = [\"sys_platform == '{sys.platform}'\"]\n",  # there are no wheels here for any other
         encoding="utf-8",
     )
     install(
