@@ -109,5 +109,6 @@ def _cell(item: pytest.Item) -> Cell | None:
     transport = callspec.params.get("transport") if callspec is not None else None
     if suite is None or transport not in INSTALLED_TRANSPORTS:
         return None
+    name, _, parameters = item.name.partition("[")
     path = item.nodeid.partition("::")[0]
-    return suite, transport, f"{path}::{item.name.replace(transport, '*')}"
+    return suite, transport, f"{path}::{name}[{parameters.replace(transport, '*', 1)}"

@@ -111,7 +111,16 @@ def logs(inner: Transport, request: Request) -> Response:
     return inner.send(request)
 
 
+kept: list[Request] = []
+
+
+def keeps(inner: Transport, request: Request) -> Response:
+    kept[:] = [request]
+    return inner.send(request)
+
+
 FAULTS = [
+    (keeps, "test_sent_body_is_let_go", {}),
     (retries, "test_status_is_returned_and_not_judged", {"status": 503}),
     (raises, "test_status_is_returned_and_not_judged", {"status": 404}),
     (redirects, "test_redirect_is_not_followed", {"status": 307}),

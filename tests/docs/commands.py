@@ -106,7 +106,7 @@ def _pytest(words: list[str], where: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=100,  # a contract suite has many tests
         )
         assert ran.returncode == 0, f"{where}\n{ran.stdout}{ran.stderr}"
     for path in paths:

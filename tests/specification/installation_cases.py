@@ -45,7 +45,7 @@ def with_uv(world: World) -> None:
     (world.directory / "pyproject.toml").write_text(
         f'[project]\nname = "mine"\nversion = "1"\nrequires-python = "=={version}.*"\n'
         f'[tool.uv]\nno-index = true\nfind-links = ["{world.wheels}"]\n'
-        f"environments = [\"sys_platform == '{sys.platform}'\"]\n",
+        f"environments = [\"sys_platform == '{sys.platform}'\"]\n",  # there are no wheels here for any other
         encoding="utf-8",
     )
     install(

@@ -1,4 +1,4 @@
-"""What a plugin author imports. See `docs/plugins.md`."""
+"""What a plugin author imports. See `docs/plugins/index.md`."""
 
 from tilde_core.access_token import AccessToken, parse_expiry
 from tilde_core.clock import Clock

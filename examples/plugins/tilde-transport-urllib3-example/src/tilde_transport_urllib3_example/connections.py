@@ -83,13 +83,16 @@ class _Connection(HTTPConnection):
     ) -> None:
         """Send the `_Outgoing` that stands in for the body."""
         self._outgoing = body
-        if not self.is_closed and self._route != body.route:  # the same server, through a proxy or not
-            self.close()
-        if self.is_closed:
-            self.connect()
-        self.timeout = body.request.timeout.write
-        options["chunked"] = False
-        super().request(method, url, body=body.body(), headers=body.headers(), **options)
+        try:
+            if not self.is_closed and self._route != body.route:  # the same server, through a proxy or not
+                self.close()
+            if self.is_closed:
+                self.connect()
+            self.timeout = body.request.timeout.write
+            options["chunked"] = False
+            super().request(method, url, body=body.body(), headers=body.headers(), **options)
+        finally:
+            del self._outgoing  # what was uploaded is not kept for as long as the connection is
 
     def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         """Begin with the target to the letter, and without an `Accept-Encoding`."""

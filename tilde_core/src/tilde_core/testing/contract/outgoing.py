@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,15 @@ class OutgoingRules(TransportRules):
             assert self.get(transport, server.url(), method="PUT", content=body).read() == b"".join(pieces)
         assert server.requests[1].header("content-length") == [str(len(body))]
         assert server.requests[1].header("transfer-encoding") == []
+
+    def test_sent_body_is_let_go(self, transport: Transport, server: LoopbackServer) -> None:
+        """An idle connection keeps nothing of the last upload alive: neither its bytes nor the file they are from."""
+        body = Pieces(b"x" * 1000)
+        kept = weakref.ref(body)
+        self.get(transport, server.url(), method="PUT", content=body).read()
+        del body
+        gc.collect()
+        assert kept() is None
 
     @pytest.mark.parametrize(
         "framing", [("Content-Length", "1"), ("Transfer-Encoding", "chunked")], ids=["length", "chunked"]
