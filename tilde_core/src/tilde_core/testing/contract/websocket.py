@@ -165,10 +165,12 @@ class WebSocketContract(Rules):
             peer.send_frame(CONTINUATION, b"message")
             peer.send_frame(TEXT, "ß".encode())
             got.append(peer.read_frame())
+            peer.send_frame(BINARY, b"read")
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
         assert (opened.receive(5), opened.receive(5)) == (b"one message", "ß".encode())
+        assert opened.receive(30) == b"read"  # else it could be closed before the other side has looked
         opened.close()
         assert got == [Frame(PONG, b"there?")]
 
