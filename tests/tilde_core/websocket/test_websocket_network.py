@@ -16,7 +16,7 @@ from tilde.plugins import NoProxy, Proxy, Request, Response, Transport, Transpor
 from tilde_core.testing import LoopbackServer, ProxyServer, ServerWebSocket, SocksServer, behaviors, websocket
 from tilde_core.testing.behaviors import answer
 from tilde_core.testing.certificates import CertificateAuthority
-from tilde_core.testing.contract.network import NetworkContract
+from tilde_core.testing.contract import NetworkContract, overrides
 from tilde_core.websocket.connector import WebsocketClientConnector
 
 HOST = "service.test"
@@ -51,47 +51,50 @@ class TestWebSocketNetwork(NetworkContract):
     def open_transport(self, settings: TransportSettings) -> Transport:
         return Handshakes(settings)
 
+    @overrides("a handshake has a URL of its own kind")
     def not_sent(self, transport: Transport, url: str, match: str, **fields: Any) -> NotSentError:
         return super().not_sent(transport, as_ws(url), match, **fields)
 
+    @overrides("whoever asks may have such a URL already")
     def get(self, transport: Transport, url: str, **fields: Any) -> Response:
         return super().get(transport, url.replace("ws", "http", 1) if url.startswith("ws") else url, **fields)
 
+    @overrides("no proxy sends a WebSocket on: it goes through a tunnel, also without TLS")
     def test_plain_request_is_sent_on_by_the_proxy(self, server: LoopbackServer, opened: Any) -> None:
-        """No proxy sends a WebSocket on: it goes through a tunnel, also without TLS."""
         with ProxyServer(credentials=WHO) as proxy:
             transport = opened(through(proxy.proxy_url(credentials=WHO)))
             assert self.get(transport, server.url("/a%2fb?x=%7e", host=HOST)).status == 200
             assert [request.line for request in proxy.requests] == [f"CONNECT {HOST}:{server.port} HTTP/1.1"]
         assert server.requests[0].target == "/a%2fb?x=%7e"
 
+    @overrides("each WebSocket is a connection of its own")
     def test_secure_request_goes_through_a_tunnel(
         self, secure: LoopbackServer, ca: CertificateAuthority, opened: Any
     ) -> None:
-        """Each WebSocket is a connection of its own."""
         with ProxyServer() as proxy:
             transport = opened(through(proxy.proxy_url(), ca_bundle=str(ca.bundle)))
             for _ in range(2):
                 assert self.get(transport, secure.url(host=HOST)).read() == b"secure"
             assert [request.line for request in proxy.requests] == [f"CONNECT {HOST}:{secure.port} HTTP/1.1"] * 2
 
+    @overrides("there is none that forwards: its 502 is that of a tunnel")
     def test_answer_of_a_forwarding_proxy_is_an_answer(self, server: LoopbackServer, opened: Any) -> None:
-        """There is none that forwards: its 502 is that of a tunnel."""
         with ProxyServer() as proxy:
             proxy.enqueue(answer(502))
             self.not_sent(opened(through(proxy.proxy_url())), server.url(host=HOST), "answered 502")
 
+    @overrides("each WebSocket is a connection of its own")
     @pytest.mark.parametrize("is_secure", [False, True])
     def test_socks(
         self, server: LoopbackServer, secure: LoopbackServer, ca: CertificateAuthority, opened: Any, is_secure: bool
     ) -> None:
-        """Each WebSocket is a connection of its own."""
         target = secure if is_secure else server
         with SocksServer(credentials=WHO) as proxy:
             transport = opened(through(proxy.proxy_url(credentials=WHO), ca_bundle=str(ca.bundle)))
             assert self.get(transport, target.url("/x?y=1", host=HOST)).status == 200
             assert proxy.destinations == [(HOST, target.port)]
 
+    @overrides("each WebSocket is a connection of its own")
     @pytest.mark.parametrize("room", [1])
     @pytest.mark.parametrize("is_secure", [False, True])
     def test_direct_request_takes_no_proxy(
@@ -103,7 +106,6 @@ class TestWebSocketNetwork(NetworkContract):
         is_secure: bool,
         room: int,
     ) -> None:
-        """Each WebSocket is a connection of its own."""
         target = secure if is_secure else server
         with ProxyServer() as proxy:
             transport = opened(
@@ -113,10 +115,10 @@ class TestWebSocketNetwork(NetworkContract):
                 assert self.get(transport, target.url(), direct=direct).status == 200
                 assert len(proxy.requests) == count
 
+    @overrides("`ws` takes that of http, and `wss` that of https; both make tunnels")
     def test_each_kind_of_url_has_its_proxy(
         self, server: LoopbackServer, secure: LoopbackServer, ca: CertificateAuthority, opened: Any
     ) -> None:
-        """`ws` takes that of http, and `wss` that of https; both make tunnels."""
         with ProxyServer() as one, ProxyServer() as other:
             plain, tls = Proxy.parse(one.proxy_url()), Proxy.parse(other.proxy_url())
             transport = opened(TransportSettings(http_proxy=plain, https_proxy=tls, ca_bundle=str(ca.bundle)))
@@ -125,11 +127,11 @@ class TestWebSocketNetwork(NetworkContract):
             targets = [request.target for request in (*one.requests, *other.requests)]
             assert targets == [f"{HOST}:{server.port}", f"{HOST}:{secure.port}"]
 
+    @overrides("messages in both directions at once, on every way there is")
     @pytest.mark.parametrize(("proxied", "is_secure"), WAYS)
     def test_tls_through_a_proxy_with_tls(  # type: ignore[override]
         self, ca: CertificateAuthority, proxied: str, is_secure: bool
     ) -> None:
-        """Messages in both directions at once, on every way there is."""
         tls = ca.server_context(HOST, "localhost") if is_secure else None
         with LoopbackServer(tls=tls) as server, on_the_way(proxied, ca) as url:
             server.enqueue(websocket(echo))
@@ -144,10 +146,10 @@ class TestWebSocketNetwork(NetworkContract):
             exchange_many(peer)
             connector.close()
 
+    @overrides("a refusal that ends with the connection is whole")
     def test_end_of_an_answer_through_a_proxy_with_tls(
         self, secure: LoopbackServer, ca: CertificateAuthority, opened: Any
     ) -> None:
-        """A refusal that ends with the connection is whole."""
         secure.script("/", behaviors.answer_until_close(b"all of it"))
         with ProxyServer(tls=ca.server_context("localhost")) as proxy:
             transport = opened(through(proxy.proxy_url(host="localhost"), ca_bundle=str(ca.bundle)))
