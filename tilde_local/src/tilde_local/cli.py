@@ -55,7 +55,7 @@ def _add_sandbox_options(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar="HOST",
-        help="let them reach a host: pypi.org, *.example.com, 10.0.0.1:8080 or *; may be given again",
+        help="let them reach a host: example.org, *.example.com, 10.0.0.1:8080 or *; may be given again",
     )
 
 

@@ -31,7 +31,7 @@ class _Pattern(NamedTuple):
 def _parse(text: str) -> _Pattern:
     found = _PATTERN.fullmatch(text.lower())
     if found is None:
-        raise ValueError(f"not a host: {text!r}; expected pypi.org, *.pythonhosted.org, 10.0.0.1:8080 or *")
+        raise ValueError(f"not a host: {text!r}; expected example.org, *.example.net, 10.0.0.1:8080 or *")
     return _Pattern(found["host"].strip("[]"), int(found["port"]) if found["port"] else None)
 
 
