@@ -8,13 +8,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 
 import httpx
 from embedded import SIZE, Place, embedded_server, seed
 
-from tilde_core.http import Response
+from tilde_core.hooks.layer import HookLayer
+from tilde_core.hooks.offers import TransportSettings
+from tilde_core.http import Headers, Request, Response
 from tilde_core.models.base import ListAnswer
 from tilde_core.models.objects import ListingEntry
 from tilde_core.serialization import decode_json
@@ -72,6 +75,25 @@ def small_calls_bare(place: Place) -> float:
         url = place.url(f"/commits/{place.commit_id}")
         client.get(url)
         return timed(lambda: [client.get(url).raise_for_status().json() for _ in range(CALLS)]) / CALLS
+
+
+def bare_request(place: Place) -> Request:
+    headers = Headers({"Authorization": f"Bearer {place.api_key}"})
+    return Request(method="GET", url=place.url(f"/commits/{place.commit_id}"), headers=headers)
+
+
+def hooks_ours(place: Place) -> float:
+    layer, request = HookLayer(), bare_request(place)
+    with closing(layer.open_transport("httpx", TransportSettings())) as transport:
+        layer.send(request, transport).read()
+        return timed(lambda: [layer.send(request, transport).read() for _ in range(CALLS)]) / CALLS
+
+
+def hooks_bare(place: Place) -> float:
+    request = bare_request(place)
+    with closing(HookLayer().open_transport("httpx", TransportSettings())) as transport:
+        transport.send(request).read()
+        return timed(lambda: [transport.send(request).read() for _ in range(CALLS)]) / CALLS
 
 
 def listing_ours(place: Place) -> float:
@@ -254,6 +276,7 @@ CASES = {
         import_time("import httpx; httpx.Client()"),
     ),
     "call": Case("one small call / httpx and json", small_calls_ours, small_calls_bare),
+    "hooks": Case("one request through the hooks / its transport", hooks_ours, hooks_bare),
     "list": Case("list all entries / httpx and json", listing_ours, listing_bare),
     "decode": Case("decode all entries, typed / json, untyped", decoding_ours, decoding_bare),
     "download": Case("download 48 MiB / httpx", download_ours, download_bare),
