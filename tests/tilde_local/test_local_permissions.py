@@ -281,11 +281,11 @@ def trigger(method: str, path: str = "", body: Any = None) -> Acts:
 
 
 def change_trigger(team: Team, caller: Api) -> Answer:
-    """Both ways of it: switching it, and replacing it, which others than its creator may not without a `run_as`."""
+    """Both ways of it: switching it, and replacing it, which takes the right to run code of others than its creator."""
     answer = trigger("PATCH", "", {"enabled": False})(team, caller)
     if answer.status == 200:
         replaced = trigger("PUT", "", {"name": team.name(), **TRIGGER})(team, caller)
-        assert (replaced.status, "run_as: without it" in replaced.json["message"]) == (403, True)
+        assert (replaced.status, "CreateSandbox" in replaced.json["message"]) == (403, True)
     return answer
 
 

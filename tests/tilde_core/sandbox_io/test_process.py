@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,15 +52,13 @@ def test_variables_and_directory(sh: Shell, tmp_path: Path) -> None:
     assert process.wait(30).stdout.text() == f"b\n{tmp_path.resolve()}\n"
 
 
-def test_output_as_it_comes_and_again(sh: Shell, tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    process = sh.start(f"echo one; read line < {fifo}; echo two >&2; read line < {fifo}; echo three")
+def test_output_as_it_comes_and_again(sh: Shell) -> None:
+    process = sh.start("echo one; read line; echo two >&2; read line; echo three")
     seen = []
     for event in process:
         seen.append(event)
         if len(seen) < 3:
-            fifo.write_text("go on\n")
+            process.write(b"go on\n")
     assert seen == [("stdout", b"one\n"), ("stderr", b"two\n"), ("stdout", b"three\n")]
     assert list(process) == seen
     assert process.stdout.read() == b"one\nthree\n"
