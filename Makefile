@@ -65,8 +65,11 @@ test-quick: $(MAIN)/examples
 
 test-all: $(VERSIONS:%=test-on-%)
 
+# What depends on the documents and the protocol, and hardly on the interpreter, runs on the first one alone.
+ONCE = tests/docs tests/examples tests/tilde_local/test_local_fuzzing.py
+
 test-on-%: .envs/%/examples
-	.envs/$*/bin/pytest -q -n 2
+	.envs/$*/bin/pytest -q -n 2 $(if $(filter $*,$(firstword $(VERSIONS))),,$(ONCE:%=--ignore=%))
 
 # Each plugin by itself, with no HTTP library but its own in the environment, and the core without any. The examples
 # with nothing of ours but the wheel of the core.
