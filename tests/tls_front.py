@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
 from urllib.parse import urlsplit
 
 from tilde_core.testing import Exchange, LoopbackServer, RecordedRequest
 from tilde_core.testing.exchange import Behavior
-from tilde_core.testing.proxies import pump
+from tilde_core.testing.proxies import relay
 
 __all__ = ["TlsFront"]
 
@@ -66,9 +65,6 @@ class TlsFront(LoopbackServer):
         for name, value in exchange.request.headers:
             lines.append(f"{name}: {self._behind.netloc if name.lower() == 'host' else value}")
         upstream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
-        back = threading.Thread(target=pump, args=(upstream, exchange.connection), daemon=True)
-        back.start()
-        pump(exchange.connection, upstream)
-        back.join()
+        relay(exchange.connection, upstream)
         self._release(upstream)
         exchange.hang_up()

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from tilde_core.testing.behaviors import answer
 from tilde_core.testing.exchange import Behavior, Exchange, RecordedRequest
 from tilde_core.testing.loopback import LoopbackServer
+from tilde_core.websocket.channel import Channel
 
-__all__ = ["ProxyServer", "SocksServer", "pump"]
+__all__ = ["ProxyServer", "SocksServer", "relay"]
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-authorization", "proxy-connection", "transfer-encoding"})
@@ -94,10 +95,7 @@ class ProxyServer(LoopbackServer):
     def _relay(self, exchange: Exchange, upstream: socket.socket) -> None:
         """Pass bytes to and fro until either side is done."""
         self._hold(upstream)
-        back = threading.Thread(target=pump, args=(upstream, exchange.connection), daemon=True)
-        back.start()
-        pump(exchange.connection, upstream)
-        back.join()
+        relay(exchange.connection, upstream)
         self._release(upstream)
         exchange.hang_up()
 
@@ -151,10 +149,7 @@ class SocksServer(LoopbackServer):
                 return
             exchange.send(bytes([5, 0, 0, 1]) + bytes(6))
             self._hold(upstream)
-            back = threading.Thread(target=pump, args=(upstream, exchange.connection), daemon=True)
-            back.start()
-            pump(exchange.connection, upstream)
-            back.join()
+            relay(exchange.connection, upstream)
             self._release(upstream)
 
     def _greet(self, exchange: Exchange, read: Callable[[int], bytes]) -> bool:
@@ -193,13 +188,22 @@ def _host(kind: int, read: Callable[[int], bytes]) -> str:
     return socket.inet_ntop(socket.AF_INET6, read(16)) if kind == 4 else read(read(1)[0]).decode()
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass bytes on until there are no more, and say so to the other side."""
+def relay(one: socket.socket, other: socket.socket) -> None:
+    """Pass bytes to and fro until both sides are done. Through channels: OpenSSL does not bear two threads at once."""
+    near, far = Channel(one), Channel(other)
+    back = threading.Thread(target=_pump, args=(far, near, one), daemon=True)
+    back.start()
+    _pump(near, far, other)
+    back.join()
+
+
+def _pump(source: Channel, sink: Channel, end: socket.socket) -> None:
+    """Pass bytes on until there are no more, and say so at the other `end`."""
     with contextlib.suppress(OSError):
-        while data := source.recv(_PIECE):
-            sink.sendall(data)
+        while data := source.receive(_PIECE):
+            sink.send(data)
     with contextlib.suppress(OSError):
-        socket.socket.shutdown(sink, socket.SHUT_WR)  # an SSLSocket's own would have it forget TLS, reading included
+        socket.socket.shutdown(end, socket.SHUT_WR)  # an SSLSocket's own would have it forget TLS, reading included
 
 
 def _send_on(response: http.client.HTTPResponse, exchange: Exchange) -> None:
