@@ -177,7 +177,8 @@ def test_faults_leave_no_connection_behind(client: Client, faulty: LoopbackServe
 
 
 def test_threads_with_faults_get_their_own_answers(client: Client, faulty: LoopbackServer) -> None:
-    faulty.enqueue(*[*LOST.values()][:4])
+    # As many as one request may meet and still be answered, should one thread get them all.
+    faulty.enqueue(*[*LOST.values()][:3])
     for number in range(8):
         body = json.dumps({"id": str(number), "name": f"team-{number}"}).encode()
         faulty.script(f"/api/v1/organizations/team-{number}", answer(200, body, JSON))
