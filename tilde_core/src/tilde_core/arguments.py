@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 __all__ = ["checked_text", "repository_names"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def checked_text(name: str, value: str) -> str:
@@ -12,9 +15,9 @@ def checked_text(name: str, value: str) -> str:
     surrogates, which call it `name`."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
-    if any(unicodedata.category(character) == "Cc" for character in value):
+    if _CONTROL.search(value):
         raise ValueError(f"{name} {value!r} holds a control character")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _LONE_SURROGATE.search(value):
         raise ValueError(f"{name} {value!r} holds a lone surrogate, which UTF-8 cannot express")
     return value
 

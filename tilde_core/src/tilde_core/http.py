@@ -123,12 +123,19 @@ class Headers(Mapping[str, str]):
 
     def set(self, name: str, value: str) -> Headers:
         """Return a copy in which the header has this one value, whatever it had before."""
-        kept = [line for line in self._lines if line[0].lower() != name.lower()]
-        return Headers([*kept, (name, value)])
+        return self._of(*self.without(name)._lines, (_checked_name(name), _checked_value(name, value)))
 
     def without(self, name: str) -> Headers:
         """Return a copy in which the header is not there."""
-        return Headers([line for line in self._lines if line[0].lower() != name.lower()])
+        lower = name.lower()
+        return self._of(*(line for line in self._lines if line[0].lower() != lower))
+
+    @classmethod
+    def _of(cls, *lines: tuple[str, str]) -> Headers:
+        """From lines that were checked."""
+        headers = cls.__new__(cls)
+        headers._lines = lines
+        return headers
 
 
 def _checked_name(name: str) -> str:
