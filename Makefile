@@ -96,8 +96,9 @@ types: $(MAIN)/ready
 	PATH="$(CURDIR)/$(MAIN)/bin:$$PATH" pyright --ignoreexternal --verifytypes tilde
 	PATH="$(CURDIR)/$(MAIN)/bin:$$PATH" pyright tests/user_code.py
 
-bench: $(MAIN)/ready
-	$(MAIN)/bin/python benchmarks/run.py
+# In an environment without the plugins of third parties: what they cost is not what the hooks cost.
+bench: .envs/bench/ready
+	.envs/bench/bin/python benchmarks/run.py
 
 # The documents are Markdown, to be read as they are: every code block in them runs. And they are a site, for which any
 # warning is an error.
@@ -143,6 +144,11 @@ clean:
 .envs/alone-%/ready: .tools/ready $(PROJECTS)
 	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/alone-$*
 	$(INSTALL) --python .envs/alone-$* --group test $(WITHOUT_PLUGINS) $(PLUGIN_$*:%=-e ./%)
+	touch $@
+
+.envs/bench/ready: .tools/ready $(PROJECTS)
+	$(UV) venv --quiet --clear --python "$(PYTHON_$(NEWEST))" .envs/bench
+	$(INSTALL) --python .envs/bench $(ALL)
 	touch $@
 
 .envs/%/ready: .tools/ready $(PROJECTS)

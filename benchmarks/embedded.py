@@ -31,8 +31,8 @@ class Place:
         organization, name = repository.split("/")
         return f"{self.endpoint_url}/api/v1/organizations/{organization}/repositories/{name}{rest}"
 
-    def client(self) -> tilde.Client:
-        return tilde.Client(api_key=self.api_key, endpoint_url=self.endpoint_url, transport="httpx")
+    def client(self, *plugins: object) -> tilde.Client:
+        return tilde.Client(self.api_key, endpoint_url=self.endpoint_url, transport="httpx", plugins=plugins)
 
     def peak_memory(self) -> float:
         """The most memory that the server has had, in MiB. Linux only."""
