@@ -14,7 +14,7 @@ from tilde import Client
 from tilde_core.operation import api_path
 from tilde_core.resources.base import Resource
 
-REFUSED = ("", ".", "..", "a\nb", "a\x00", "\x7f", "a\ud800")
+REFUSED = ("", ".", "..", "a\nb", "a\x00", "\x7f", "\x85", "a\ud800")
 # These go out in the body, where they can do no harm.
 IN_THE_BODY = {
     "Groups.create",

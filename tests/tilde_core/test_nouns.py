@@ -340,6 +340,14 @@ def test_waiting_for_an_import_tells_each_change_once(service: Service) -> None:
     assert done.wait() is done
 
 
+def test_waiting_for_an_import_takes_a_function_alone(service: Service) -> None:
+    running = start(service)
+    asked = len(service.sent)
+    with pytest.raises(TypeError, match=r"^on_update must be a function, not str"):
+        running.wait(on_update="print")  # type: ignore[arg-type]
+    assert len(service.sent) == asked
+
+
 @pytest.mark.parametrize(
     ("status", "message"), [("failed", "import j1 failed: no such bucket"), ("canceled", "canceled")]
 )

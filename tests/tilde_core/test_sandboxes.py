@@ -405,6 +405,11 @@ class TestWait:
         Sandbox(repository(service)[0]._client, "o", "r", "s1").wait(on_update=told.append)
         assert [each.state for each in told] == ["starting", "running", "done"]
 
+    def test_what_is_no_function_is_refused_before_it_is_asked(self, service: SandboxService) -> None:
+        with pytest.raises(TypeError, match=r"^on_update must be a function, not str"):
+            Sandbox(repository(service)[0]._client, "o", "r", "s1").wait(on_update="print")  # type: ignore[arg-type]
+        assert service.sent == []
+
     @pytest.mark.parametrize("state", ["errored", "failed", "cancelled"])
     def test_however_it_ends_that_is_the_answer(self, service: SandboxService, state: str) -> None:
         service.states = [status(state)]

@@ -223,6 +223,18 @@ def test_unusable_arguments_are_refused_before_anything_is_sent(rig: Rig) -> Non
     assert rig.service.sent == []
 
 
+@pytest.mark.parametrize("name", ["on_stdout", "on_stderr"])
+def test_a_callback_that_cannot_be_called_is_refused_before_the_command_is_started(rig: Rig, name: str) -> None:
+    async def wait_for(output: bytes) -> None: ...
+
+    with rig.shell() as sh:
+        with pytest.raises(TypeError, match=f"^{name} must be a function, not str"):
+            sh.run("true", **{name: "print"})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=f"^{name} must be a plain function"):
+            sh.run("true", **{name: wait_for})  # type: ignore[arg-type]
+    assert rig.server.requests == []
+
+
 def test_a_command_that_fails_in_the_block_rolls_back(rig: Rig) -> None:
     with pytest.raises(TildeError, match="exit code 1 of 'false'"), rig.shell() as sh:
         sh.run("false", check=True)

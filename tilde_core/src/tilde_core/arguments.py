@@ -1,10 +1,11 @@
-"""Text that the caller gives, checked before anything is sent."""
+"""Arguments that many calls have, checked before anything is sent."""
 
 from __future__ import annotations
 
+import inspect
 import re
 
-__all__ = ["checked_text", "repository_names"]
+__all__ = ["check_callback", "checked_text", "repository_names"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -29,3 +30,13 @@ def repository_names(name: str, path: str) -> tuple[str, str]:
     if not slash or not organization or not repository or "/" in repository:
         raise ValueError(f'{name} {path!r} must have the form "organization/repository"')
     return organization, repository
+
+
+def check_callback(name: str, callback: object) -> None:
+    """Raise `TypeError` for what is neither `None` nor a plain function; the message calls it `name`."""
+    if callback is None:
+        return
+    if not callable(callback):
+        raise TypeError(f"{name} must be a function, not {type(callback).__name__}")
+    if inspect.iscoroutinefunction(callback):
+        raise TypeError(f"{name} must be a plain function: nobody would await what an async one returns")

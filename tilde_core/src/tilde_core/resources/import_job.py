@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tilde_core.arguments import check_callback
 from tilde_core.exceptions import ImportFailedError
 from tilde_core.models.imports import ImportJobData
 from tilde_core.operation import Operation, checked_segment
@@ -137,6 +138,7 @@ class ImportJob(RepositoryResource, Entity):
             ImportFailedError: it failed or was canceled; `commit_id` and all else stay readable.
             WaitTimeoutError: it is not finished in time. It goes on, and may be waited for again.
         """
+        check_callback("on_update", on_update)
 
         def is_over() -> bool:
             before = self._data

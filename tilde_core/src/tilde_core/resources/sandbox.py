@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tilde_core.arguments import check_callback
 from tilde_core.exceptions import ConflictError, WaitTimeoutError
 from tilde_core.models.sandboxes import SandboxData, SandboxStatus, StatusData
 from tilde_core.operation import Operation, checked_segment
@@ -224,6 +225,7 @@ class Sandbox(RepositoryResource, Entity):
 
         Raises `WaitTimeoutError` if it has not ended in time. It goes on, and may be waited for again.
         """
+        check_callback("on_update", on_update)
         return self._wait(
             lambda status: status.is_terminal, timeout, on_update, f"sandbox {self.id}", operation="sandboxes.wait"
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 
-from tilde_core.arguments import checked_text
+from tilde_core.arguments import check_callback, checked_text
 from tilde_core.completion import PublicNames
 from tilde_core.exceptions import APIError, CommandLostError, SessionClosedError, TildeError
 from tilde_core.logs import logger
@@ -99,6 +99,8 @@ class Shell(PublicNames):
             SandboxError: the sandbox has failed, or could not run it, whatever `check` says.
             SessionClosedError: the shell has ended.
         """
+        check_callback("on_stdout", on_stdout)
+        check_callback("on_stderr", on_stderr)
         source = checked_stdin(stdin)
         seconds = None if timeout is None else checked_timeout(timeout)
         running = self._launched(command, env, cwd, "shell.run")
