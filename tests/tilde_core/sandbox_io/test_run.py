@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -35,6 +35,7 @@ from tilde.exceptions import (
 )
 from tilde.models import Shell
 from tilde.plugins import Request, WebSocket
+from tilde_core.sandbox_io.recording import Recording
 from tilde_core.testing import ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING, PONG
 
@@ -277,14 +278,27 @@ class TestTimeOuts:
     @pytest.mark.parametrize("script", ["echo so far; echo err >&2; sleep 100", "echo so far; while :; do echo; done"])
     @pytest.mark.parametrize("with_callback", [False, True])
     def test_it_is_ended_and_what_it_printed_is_told(
-        self, rig: Rig, sh: Shell, script: str, with_callback: bool
+        self, rig: Rig, sh: Shell, script: str, with_callback: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        write = Recording.write
         seen: list[bytes] = []
-        with pytest.raises(CommandTimeoutError, match=r"took longer than 0\.5 seconds, and was ended") as caught:
-            sh.run(script, timeout=0.5, on_stdout=seen.append if with_callback else None, stdin=b"x" * 20 * MIB)
+
+        def see(data: bytes) -> None:
+            seen.append(data)
+            rig.clock.sleep(3600)
+
+        def note(recording: Recording, name: Literal["stdout", "stderr"], data: bytes) -> None:
+            if name == "stdout":
+                rig.clock.sleep(3600)
+            write(recording, name, data)
+
+        if not with_callback:
+            monkeypatch.setattr(Recording, "write", note)
+        with pytest.raises(CommandTimeoutError, match=r"took longer than 600\.5 seconds, and was ended") as caught:
+            sh.run(script, timeout=600.5, on_stdout=see if with_callback else None, stdin=b"x" * 20 * MIB)
         error = caught.value
         assert isinstance(error, TimeoutError)
-        assert error.timeout == 0.5
+        assert error.timeout == 600.5
         assert error.result.stdout.read().startswith(b"so far\n")
         assert error.result.exit_code is None
         assert bool(seen) is with_callback
