@@ -5,6 +5,7 @@ Also the servers that the tests of several folders import from.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -94,6 +95,14 @@ def conforming(conformance: Conformance) -> Iterator[None]:
     yield
     complaints, conformance.complaints = conformance.complaints, []
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT interrupts, as in a terminal; a shell starts background jobs with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

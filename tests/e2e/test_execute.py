@@ -110,6 +110,7 @@ class Waits:
         return None
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_leaves_nothing_running(server: Server, transport: str, repo: Repository) -> None:
     waits = Waits()
 
