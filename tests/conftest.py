@@ -5,6 +5,8 @@ Also the servers that the tests of several folders import from.
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,9 @@ import tilde_core.default_client
 from conformance import Conformance
 from matrix import Matrix
 from tilde_local.app import build_app
+from tilde_local.sandboxes.active import Active
+from tilde_local.sandboxes.logs import Log
+from tilde_local.store.sandboxes import Outcome
 
 if TYPE_CHECKING:
     from outside import GcsServer, S3Server
@@ -90,6 +95,33 @@ def conforming(conformance: Conformance) -> Iterator[None]:
     yield
     complaints, conformance.complaints = conformance.complaints, []
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT interrupts, as in a terminal; a shell starts background jobs with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def over_once_it_has_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of a sandbox that has a limit is over as soon as it has printed something, and not before."""
+    printed, append, wait = threading.Event(), Log.append, Active.wait
+
+    def note(log: Log, data: bytes) -> bool:
+        fits = append(log, data)
+        printed.set()
+        return fits
+
+    def no_longer_than_that(active: Active, seconds: float | None = None) -> Outcome | None:
+        if seconds:
+            assert printed.wait(60)
+        return wait(active, 0)
+
+    monkeypatch.setattr(Log, "append", note)
+    monkeypatch.setattr(Active, "wait", no_longer_than_that)
 
 
 @pytest.fixture(scope="session")

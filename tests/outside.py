@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 from gcp_storage_emulator.server import create_server
 from moto.server import ThreadedMotoServer
 
+from support import eventually
+
 __all__ = ["Door", "GcsServer", "S3Server", "Seen"]
 
 # Nobody checks the signature, but nobody else may overwrite or delete.
@@ -64,8 +66,7 @@ class GcsServer:
         self._server = create_server("127.0.0.1", 0, in_memory=True)
         self._server.start()
         # It opens its port in a thread of its own.
-        while self._server._api._httpd is None:
-            threading.Event().wait(0.01)
+        eventually(lambda: self._server._api._httpd is not None)
         self.url = "http://{}:{}".format(*self._server._api._httpd.server_address[:2])
         self.config = {"anonymous": True, "endpoint_url": self.url}
 

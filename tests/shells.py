@@ -43,13 +43,13 @@ class Rig:
         self.server = LoopbackServer()
         self.server.script(EXEC, websocket(self.commands.serve))
         self.server.script(TERMINAL, websocket(self.commands.serve_terminal))
-        clock = HurriedClock()
+        self.clock = HurriedClock()
         self.client = Client(
             "tuk-test",
             endpoint_url=self.server.url().rstrip("/"),
             transport=FakeTransport(self.service),
             websocket=connector,
-            clock=Clock(clock.monotonic, clock.sleep),
+            clock=Clock(self.clock.monotonic, self.clock.sleep),
         )
 
     def shell(self, **options: Any) -> Shell:

@@ -1,17 +1,19 @@
-"""What several test modules use: which transports there are, and a client on a fake one."""
+"""What several test modules use: which transports there are, a client on a fake one, and the one way to wait."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterable
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from tilde_core.client import Client
 from tilde_core.http import Request, Response
 from tilde_core.testing import FakeClock, FakeTransport
 
-__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "answer", "fake_client"]
+__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "answer", "eventually", "fake_client"]
 
 # Not by looking for the modules: the folders of their tests have the same names.
 _DISTRIBUTIONS = {distribution.metadata["Name"] for distribution in metadata.distributions()}
@@ -19,6 +21,7 @@ OUR_TRANSPORTS = [name for name in ("httpx", "requests") if f"tilde-transport-{n
 _OF_OTHERS = [name for name in ("urllib3-example",) if f"tilde-transport-{name}" in _DISTRIBUTIONS]
 INSTALLED_TRANSPORTS = [*OUR_TRANSPORTS, *_OF_OTHERS]
 
+T = TypeVar("T")
 Answers = Iterable[Response | Exception] | Callable[[Request], Response]
 
 
@@ -33,3 +36,15 @@ def fake_client(answers: Answers, **options: Any) -> tuple[Client, FakeTransport
     transport, clock = FakeTransport(answers), FakeClock()
     settings: dict[str, Any] = {"api_key": "tuk-test", "endpoint_url": "https://tilde.test", **options}
     return Client(transport=transport, clock=clock.clock, **settings), transport, clock
+
+
+def eventually(ask: Callable[[], T], within: float = 60.0) -> T:
+    """Ask until the answer is true, and return it: for what another thread or process does without telling.
+
+    `within` so many seconds, lest a test that fails hang; it says nothing of how fast anything is.
+    """
+    end = time.monotonic() + within
+    while not (answered := ask()):
+        assert time.monotonic() < end, f"it did not happen within {within:g} seconds"
+        threading.Event().wait(0.005)
+    return answered

@@ -51,7 +51,7 @@ def press(driver: webdriver.Chrome, *keys: str) -> None:
 
 
 def wait_for(driver: webdriver.Chrome, script: str) -> Any:
-    return WebDriverWait(driver, 30, 0.05).until(lambda _: driver.execute_script(f"return {script}"))
+    return WebDriverWait(driver, 60, 0.05).until(lambda _: driver.execute_script(f"return {script}"))
 
 
 def requested(driver: webdriver.Chrome) -> list[str]:

@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
+from support import eventually
 from tilde import Client
 from tilde.exceptions import CommandError, CommandTimeoutError, SandboxError
 from tilde.models import Agent, Repository
+from tilde.plugins import Request, Response, Transport, hookimpl
 from tilde_local import Server
 
 AGENT = "GetRepository()\nListObjects()\nGetObject()\n"
@@ -85,6 +87,7 @@ def test_a_command_that_is_not_there(repo: Repository) -> None:
     assert caught.value.exit_code == 127
 
 
+@pytest.mark.usefixtures("over_once_it_has_printed")
 def test_one_that_takes_too_long_is_ended(repo: Repository) -> None:
     with pytest.raises(CommandTimeoutError, match=r"took longer than 0\.5 seconds") as caught:
         repo.execute("echo begun; echo x > new.txt; sleep 600", timeout=0.5)
@@ -94,21 +97,38 @@ def test_one_that_takes_too_long_is_ended(repo: Repository) -> None:
     assert len(list(repo.commits.list())) == 1
 
 
-def test_an_interruption_leaves_nothing_running(server: Server, repo: Repository) -> None:
+class Waits:
+    """Notices that a call waits for the end of its sandbox."""
+
+    def __init__(self) -> None:
+        self.has_begun = threading.Event()
+
+    @hookimpl
+    def tilde_send(self, request: Request, transport: Transport) -> Response | None:
+        if request.url.endswith("/status"):
+            self.has_begun.set()
+        return None
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_an_interruption_leaves_nothing_running(server: Server, transport: str, repo: Repository) -> None:
+    waits = Waits()
+
     def interrupt() -> None:
+        assert waits.has_begun.wait(60)  # while it is created, nobody knows yet what to cancel
         with Client(server.api_key, endpoint_url=server.endpoint_url) as other:
             sandboxes = other.repository(repo.path).sandboxes
-            while not (found := sandboxes.list().first()) or found.state != "running":
-                pass
+            eventually(lambda: [each for each in sandboxes.list() if each.state == "running"])
         _thread.interrupt_main()
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            repo.execute("echo x > new.txt; sleep 600")
-    finally:
-        thread.join()
+    with Client(server.api_key, endpoint_url=server.endpoint_url, transport=transport, plugins=[waits]) as client:
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.repository(repo.path).execute("echo x > new.txt; sleep 600")
+        finally:
+            thread.join()
     (sandbox,) = repo.sandboxes.list()
     assert sandbox.wait(timeout=60).state == "cancelled"
     assert len(list(repo.commits.list())) == 1

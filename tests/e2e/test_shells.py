@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tilde import Client
 from tilde.exceptions import CommandError, CommandTimeoutError, GoneError, SandboxError, SessionClosedError
 from tilde.models import Repository, Shell, Terminal
+from tilde.plugins import Clock
+from tilde_local import Server
 
 MIB = 1024 * 1024
 
@@ -94,12 +98,24 @@ def test_output_comes_while_it_runs(sh: Shell) -> None:
 
 
 @pytest.mark.parametrize("stdin", [None, b"x" * 20 * MIB], ids=["no input", "input that nobody reads"])
-def test_a_command_that_takes_too_long_is_ended(sh: Shell, stdin: bytes | None) -> None:
-    with pytest.raises(CommandTimeoutError) as caught:
-        sh.run("echo $$ > pid; echo so far; sleep 600", timeout=1, stdin=stdin)
-    assert caught.value.result.stdout.text() == "so far\n"
-    script = "until ! kill -0 $(cat pid) 2>/dev/null; do sleep 0.02; done; echo gone"
-    assert sh.run(script, timeout=60).stdout.text() == "gone\n"
+def test_a_command_that_takes_too_long_is_ended(
+    server: Server, transport: str, repo: Repository, stdin: bytes | None
+) -> None:
+    ahead = [0.0]
+    clock = Clock(monotonic=lambda: time.monotonic() + ahead[0])
+
+    def let_time_pass(data: bytes) -> None:
+        ahead[0] = 3600.0
+
+    with (
+        Client(server.api_key, endpoint_url=server.endpoint_url, transport=transport, clock=clock) as client,
+        client.repository(repo.path).shell() as sh,
+    ):
+        with pytest.raises(CommandTimeoutError) as caught:
+            sh.run("echo $$ > pid; echo so far; sleep 600", timeout=600, stdin=stdin, on_stdout=let_time_pass)
+        assert caught.value.result.stdout.text() == "so far\n"
+        script = "until ! kill -0 $(cat pid) 2>/dev/null; do sleep 0.02; done; echo gone"
+        assert sh.run(script, timeout=60).stdout.text() == "gone\n"
 
 
 def test_handles(sh: Shell) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from support import eventually
 from tilde import Client
 from tilde.exceptions import ConflictError, NotFoundError
 from tilde.models import Repository, SandboxTrigger, SandboxTriggerRun
@@ -27,10 +28,10 @@ def create(repo: Repository, name: str = "Count", command: str = "ls documents >
 
 def run_of(trigger: SandboxTrigger, commit_id: str) -> SandboxTriggerRun:
     """The run for that commit, once it is more than pending."""
-    while True:
-        for run in trigger.runs.list():
-            if run.commit_id == commit_id and run.status != "pending":
-                return run
+    (run,) = eventually(
+        lambda: [run for run in trigger.runs.list() if run.commit_id == commit_id and run.status != "pending"]
+    )
+    return run
 
 
 def test_a_commit_creates_a_sandbox_and_its_commit_creates_none(repo: Repository) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import tilde
 from specification.world import World, snippet, text_of
+from support import eventually
 from tilde.exceptions import NotFoundError
 from tilde.models import Agent, Sandbox, SandboxTrigger
 
@@ -191,8 +192,7 @@ def trigger_runs(world: World) -> None:
     trigger = make_trigger(world, "wc -c documents/* > summary.txt")
     world.commit_all({"other/a.txt": b"no"})
     commit = world.commit_all({"documents/b.txt": b"yes", "documents/c.txt": b"yes"})
-    while not (runs := list(trigger.runs.list())) or runs[0].status == "pending":
-        pass
+    runs = eventually(lambda: [run for run in trigger.runs.list() if run.status != "pending"])
     assert world.run(trigger=trigger).lines == [f"created {commit.id} {runs[0].matched_paths}"]
     assert runs[0].matched_paths == ["documents/b.txt", "documents/c.txt"]
     assert runs[0].sandbox_id is not None

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("tilde_auth_sandbox.plugin")
 
-from tilde_auth_sandbox import plugin
+from tilde_auth_sandbox import metadata, plugin
 from tilde_core.testing import Behavior, LoopbackServer, behaviors
 from tilde_core.testing.contract import CredentialContract, CredentialSource, Grant, PluginContract
 
@@ -18,7 +18,8 @@ def granted(grant: Grant) -> Behavior:
 
 class TestSandboxCredentials(CredentialContract):
     @pytest.fixture
-    def source(self, server: LoopbackServer) -> CredentialSource:
+    def source(self, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> CredentialSource:
+        monkeypatch.setattr(metadata, "TIMEOUT", 60.0)  # it is not what is tested here
         home = {"sandbox_credentials_uri": server.url("/token")}
         return CredentialSource(plugin.open_provider, lambda: home, granted)
 

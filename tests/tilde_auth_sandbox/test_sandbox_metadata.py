@@ -18,10 +18,12 @@ pytest.importorskip("tilde_auth_sandbox.metadata")
 
 import tilde_auth_sandbox.metadata
 from metadata_server import PATH, TOKEN, token_answer, token_body
+from support import FakeClock
 from tilde.exceptions import APIError, CredentialsError, SerializationError, TildeError
 from tilde.plugins import Clock, NotSentError, OutcomeUnknownError
 from tilde_auth_sandbox.metadata import MAX_ANSWER_BYTES, MetadataEndpoint
 from tilde_core.testing import Behavior, LoopbackServer, behaviors
+from tilde_core.testing.contract.failures import unused_port
 
 SECRETS = (TOKEN, "unguessable", "signature")
 
@@ -154,11 +156,10 @@ def test_an_error_status(server: LoopbackServer, status: int) -> None:
 
 
 def test_nobody_listens() -> None:
-    with LoopbackServer() as server:
-        pass
-    with pytest.raises(NotSentError, match=rf"127.0.0.1:{server.port} refused the connection") as caught:
-        endpoint(server).fetch()
-    assert caught.value.url == f"http://127.0.0.1:{server.port}"
+    url = f"http://127.0.0.1:{unused_port()}"
+    with pytest.raises(NotSentError, match=f"{url.removeprefix('http://')} refused the connection") as caught:
+        MetadataEndpoint(f"{url}{PATH}", Clock()).fetch()
+    assert caught.value.url == url
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_a_broken_answer(server: LoopbackServer, behavior: Behavior) -> None:
 def test_a_silent_endpoint_has_two_seconds(server: LoopbackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tilde_auth_sandbox.metadata.TIMEOUT == 2.0
     monkeypatch.setattr(tilde_auth_sandbox.metadata, "TIMEOUT", 0.05)
-    error = failure(server, behaviors.stall(server.gate()))
+    error = failure(server, behaviors.stall(server.gate()), FakeClock().clock)
     assert isinstance(error, OutcomeUnknownError)
     assert "did not answer within 0.05 seconds" in str(error)
 

@@ -26,7 +26,7 @@ from support import INSTALLED_TRANSPORTS, answer, fake_client
 from tilde import Client
 from tilde.exceptions import AuthenticationError, ConfigurationError, CredentialsError
 from tilde.plugins import Clock, CredentialsRefreshed, Event, Request, Response, hookimpl
-from tilde_auth_sandbox import SandboxCredentials, plugin
+from tilde_auth_sandbox import SandboxCredentials, metadata, plugin
 from tilde_core.hooks import manager
 from tilde_core.testing import FakeTransport, LoopbackServer, behaviors
 
@@ -36,6 +36,7 @@ ORG = {"id": "1", "name": "my-team"}
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
     """A metadata endpoint that the environment points to, as in a sandbox."""
+    monkeypatch.setattr(metadata, "TIMEOUT", 60.0)  # it is not what is tested here
     with LoopbackServer() as running:
         running.script(PATH, token_answer())
         monkeypatch.setenv("TILDE_SANDBOX_CREDENTIALS_URI", running.url(PATH))
@@ -210,7 +211,7 @@ class TestTokens:
         server.script(PATH, behaviors.answer(503))
         transport = FakeTransport(organizations)
         client = real_time(transport, lambda: ahead[0])
-        for ahead[0] in (0, 850, 895):
+        for ahead[0] in (0, 850, 870):
             client.organizations.get("my-team")
         assert sent_tokens(transport) == [TOKEN] * 3
         assert "no new token; the one in use is good until" in caplog.text

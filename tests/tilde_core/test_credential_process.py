@@ -235,7 +235,8 @@ class TestRunning:
         with pytest.raises(CredentialsError, match=r"'sh' .* not done within 2 seconds.* credential_process_timeout"):
             printed_by(shell(f"exec 3> '{fifo}'; echo begun >&3; sleep 1000 & sleep 1000", timeout=2))
         with os.fdopen(reader, "rb") as told:
-            assert told.read() == b"begun\n"  # to its end: nobody has the other side open
+            # To its end: nobody has the other side open. On a machine that is busy, it may not even have begun.
+            assert told.read() in (b"begun\n", b"")
 
     def test_one_that_leaves_a_daemon_behind_is_not_waited_for(self, tmp_path: Path) -> None:
         pid = tmp_path / "pid"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
-from support import FakeClock
+from support import FakeClock, eventually
 from tilde.exceptions import APIError, ConfigurationError, CredentialsError, NotSentError
 from tilde.plugins import AccessToken, CredentialProvider, CredentialSettings, RefreshableCredentials, Response
 
@@ -81,15 +81,6 @@ def settle() -> None:
             assert not thread.is_alive()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for other threads to get somewhere."""
-    for _ in range(60_000):
-        if condition():
-            return
-        threading.Event().wait(0.001)
-    raise AssertionError("it did not happen")
-
-
 def waiting(setup: Setup) -> int:
     """How many threads wait for the fetch that is on its way."""
     fetch = setup.credentials._on_its_way
@@ -110,7 +101,7 @@ def test_a_hundred_threads_share_one_fetch() -> None:
     setup.source.gate.clear()
     with ThreadPoolExecutor(100) as pool:
         asked = [pool.submit(setup.token) for _ in range(100)]
-        until(lambda: waiting(setup) == 99)
+        eventually(lambda: waiting(setup) == 99)
         setup.source.gate.set()
         assert {each.result() for each in asked} == {"token-1"}
     assert setup.fetches == 1
@@ -123,7 +114,7 @@ def test_those_who_wait_get_the_error_too(error: Exception) -> None:
     setup.source.gate.clear()
     with ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(setup.token) for _ in range(20)]
-        until(lambda: waiting(setup) == 19)
+        eventually(lambda: waiting(setup) == 19)
         setup.source.gate.set()
         raised = [each.exception() for each in asked]
     assert {type(each) for each in raised} == {type(error)}
@@ -177,7 +168,7 @@ def test_late_callers_wait_for_the_fetch_in_the_background() -> None:
     setup.clock.now += 190
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(setup.token)
-        until(lambda: waiting(setup) == 1)
+        eventually(lambda: waiting(setup) == 1)
         setup.source.gate.set()
         assert asked.result() == "token-2"
     assert setup.fetches == 2
@@ -231,7 +222,7 @@ def test_a_token_that_dies_while_the_next_is_fetched_is_not_used() -> None:
     setup.source.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(setup.token)
-        until(lambda: setup.fetches == 2)
+        eventually(lambda: setup.fetches == 2)
         setup.clock.now += 31
         setup.source.gate.set()
         assert isinstance(asked.exception(), CredentialsError)
@@ -267,7 +258,7 @@ def test_a_refused_token_is_not_used_again_when_the_fetch_fails() -> None:
     setup.source.gate.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(setup.token)
-        until(lambda: setup.fetches == 2)
+        eventually(lambda: setup.fetches == 2)
         setup.credentials.invalidate("token-1")
         setup.source.gate.set()
         assert isinstance(asked.exception(), CredentialsError)
@@ -331,7 +322,7 @@ def test_an_interruption_is_for_one_thread_alone() -> None:
         interrupted = pool.submit(setup.token)
         assert setup.source.began.wait(60)
         other = pool.submit(setup.token)
-        until(lambda: waiting(setup) == 1)
+        eventually(lambda: waiting(setup) == 1)
         setup.source.gate.set()
         assert isinstance(interrupted.exception(), KeyboardInterrupt)
         assert other.result() == "token-2"
@@ -364,11 +355,11 @@ def test_no_more_threads_is_a_failed_fetch(monkeypatch: pytest.MonkeyPatch, capl
 def test_the_thread_ends_with_the_fetch() -> None:
     setup = Setup()
     setup.token()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     setup.clock.now += HOUR - 200
     setup.token()
     settle()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_no_repr_shows_a_token() -> None:

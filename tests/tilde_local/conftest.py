@@ -52,7 +52,7 @@ class Wire:
 
     def __init__(self, endpoint_url: str) -> None:
         self._address = urlsplit(endpoint_url).netloc
-        self._connection = http.client.HTTPConnection(self._address, timeout=30)
+        self._connection = http.client.HTTPConnection(self._address, timeout=60)
 
     def send(
         self, method: str, target: str, body: bytes | Iterator[bytes] | None, headers: Mapping[str, str]

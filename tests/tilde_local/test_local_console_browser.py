@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+
+from support import eventually
 
 if TYPE_CHECKING:
     from tilde_local.conftest import Gated, Sandbox
@@ -47,7 +48,7 @@ class Browser:
         self.run("document.isLeft = true")
         yield
         is_there = "return !document.isLeft && document.readyState === 'complete'"
-        WebDriverWait(self.driver, 20, 0.05).until(lambda _: self.run(is_there))
+        WebDriverWait(self.driver, 60, 0.05).until(lambda _: self.run(is_there))
 
     def run(self, script: str) -> Any:
         """A script in the page: one call to the browser, in one document."""
@@ -77,7 +78,7 @@ class Browser:
         """What the frame says, as soon as these words are among it."""
         read = "return frame.body ? frame.body.innerText : ''"
         return str(
-            WebDriverWait(self.driver, 20, 0.05).until(lambda _: words in self.in_frame(read) and self.in_frame(read))
+            WebDriverWait(self.driver, 60, 0.05).until(lambda _: words in self.in_frame(read) and self.in_frame(read))
         )
 
     @property
@@ -313,8 +314,7 @@ def test_a_trigger_leads_to_its_sandbox_on_a_telephone(browser: Browser, gated: 
     }
     place = f"/sandbox-triggers/{gated.owner.call('POST', '/sandbox-triggers', None, trigger).json['id']}"
     gated.owner.commit({"documents/" + "long" * 50: b"1"})
-    while not (runs := gated.owner.get(f"{place}/runs").results) or not runs[0]["sandbox_id"]:
-        threading.Event().wait(0.005)
+    runs = eventually(lambda: [each for each in gated.owner.get(f"{place}/runs").results if each["sandbox_id"]])
     gated.owner.sandbox_of(runs[0]["sandbox_id"]).end()
     browser.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 700, "deviceScaleFactor": 1, "mobile": False}

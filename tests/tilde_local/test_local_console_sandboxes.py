@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console_visitor import Visitor, as_member, text
+from support import eventually
 from tilde_local import Server
 from tilde_local.console import outputs
 from tilde_local.sandboxes.logs import NETWORK
@@ -311,8 +311,7 @@ def test_a_trigger_and_its_runs(visitor: Visitor) -> None:
     assert "No triggers." in text(visitor.get(repo.root + PLACE))
     trigger = repo.call("POST", PLACE, None, TRIGGER).json["id"]
     commit = repo.commit({"documents/<b>.txt": b"1"})
-    while (run := repo.get(f"{PLACE}/{trigger}/runs").results) == [] or run[0]["status"] == "pending":
-        threading.Event().wait(0.005)
+    run = eventually(lambda: [each for each in repo.get(f"{PLACE}/{trigger}/runs").results if each["sandbox_id"]])
     repo.sandbox_of(run[0]["sandbox_id"]).end()
     repo.call("PATCH", f"{PLACE}/{trigger}", None, {"enabled": False})
     listed = visitor.get(repo.root + PLACE)

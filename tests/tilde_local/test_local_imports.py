@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outside import Door, GcsServer, S3Server
+from support import eventually
 from tilde_local import Server
 from tilde_local.blobs import BlobWriter
 from tilde_local.imports import copying, fetching, jobs
@@ -62,9 +63,8 @@ class Importing:
         return answer.json
 
     def end(self, job_id: str) -> Any:
-        while (found := self.job(job_id))["status"] in RUNNING:
-            threading.Event().wait(0.005)
-        return found
+        eventually(lambda: self.job(job_id)["status"] not in RUNNING)
+        return self.job(job_id)
 
     def run(self, **body: Any) -> Any:
         """Import, and expect it to work."""
@@ -297,8 +297,7 @@ def test_stopped_in_the_middle_and_run_again(tmp_path: Path, connect: Connect, b
         assert before.job(job_id)["objects_imported"] == 1
         ((session,),) = before.query("SELECT session_id FROM imports")
         assert before.repo.get("/changes", session_id=session).paths == ["in/a.txt"]
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+    # Which did not wait for what the bucket sends: the door is still shut.
     bucket.door.open()
     with Server(tmp_path) as server:
         after = Importing(server, connect(server.endpoint_url, server.api_key).repository(before.repo.root))
@@ -399,9 +398,7 @@ class TestFailures:
         bucket.door.waiting.get(timeout=30)
         assert into.repo.call("DELETE", "").status == 204
         bucket.door.open()
-        deadline = time.monotonic() + 30
-        while into.query("SELECT status FROM imports") != [("failed",)] and time.monotonic() < deadline:
-            threading.Event().wait(0.005)
+        eventually(lambda: into.query("SELECT status FROM imports") == [("failed",)])
         assert into.query("SELECT id, error FROM imports") == [(job_id, "repository 'data' was deleted")]
         assert into.query("SELECT DISTINCT state FROM sessions") == [("rolled_back",)]
 
@@ -627,4 +624,5 @@ def test_a_disk_that_is_full_puts_imports_off(
         assert failed.wait(30)
     into.run(connector_id=connector_id, destination_path="second/")
     assert into.end(first)["status"] == "completed"
-    assert [record.levelno for record in caplog.records if record.name == "tilde_local"] == [logging.ERROR]
+    # Maybe more than once: the server may just have begun to look for imports when the first one comes.
+    assert {record.levelno for record in caplog.records if record.name == "tilde_local"} == {logging.ERROR}

@@ -86,9 +86,11 @@ def test_numbers_that_are_none(name: str) -> None:
 
 
 def test_limits_are_handed_on(connect: Connect) -> None:
-    with Server(sandboxes=Settings(limits=Limits(file_bytes=1000), max_seconds=1)) as server:
+    with Server(sandboxes=Settings(limits=Limits(file_bytes=1000))) as server:
         repo = connect(server.endpoint_url, server.api_key).new_repository()
         assert repo.sandbox("sh", "-c", "head -c 1001 /dev/zero > a").end()["status"] == "errored"
+    with Server(sandboxes=Settings(max_seconds=1)) as server:
+        repo = connect(server.endpoint_url, server.api_key).new_repository()
         assert repo.sandbox("sleep", "1000").end()["status_reason"] == "timeout"
 
 
@@ -100,14 +102,17 @@ def test_stopping_cancels(tmp_path: Path, connect: Connect) -> None:
         assert is_running(server, made[0])
         assert is_running(server, made[1])
         logs: list[bytes] = []
+        has_begun = threading.Event()
 
         def read() -> None:
             with made[0].follow() as log:
                 logs.append(log.readline())
+                has_begun.set()
                 logs.append(log.read())
 
         reader = threading.Thread(target=read)
         reader.start()
+        assert has_begun.wait(60)
         key, root = server.api_key, repo.root
     reader.join()
     assert logs == [b"begun\n", b""]

@@ -168,6 +168,7 @@ def test_cancel_while_it_runs(repo: Repo) -> None:
     assert repo.get("/objects").paths == []
 
 
+@pytest.mark.usefixtures("over_once_it_has_printed")
 def test_a_timeout(repo: Repo) -> None:
     sandbox = repo.sandbox("sh", "-c", "echo begun; sleep 1000", timeout_seconds=1)
     ended = sandbox.end()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support import eventually
 from tilde_local import Server
 from tilde_local.errors import Forbidden
 from tilde_local.sandboxes.registry import Registry
@@ -108,8 +109,7 @@ class Fired:
             "SELECT (SELECT count(*) FROM trigger_candidates)"
             " + (SELECT count(*) FROM trigger_runs WHERE status = 'pending')"
         )
-        while self.query(query) != [(0,)]:
-            threading.Event().wait(0.005)
+        eventually(lambda: self.query(query) == [(0,)])
 
     def query(self, sql: str) -> list[Any]:
         with self.server.services.database.read() as db:
@@ -227,8 +227,8 @@ def test_every_kind_of_commit_fires(shared_server: Server, gated: Gated, factory
     organization = gated.organization.rpartition("/")[2]
     source = {"source_organization": organization, "source_repository": "data", "destination_path": "copy/"}
     job = gated.owner.call("POST", "/import", None, source).json["job_id"]
-    while (imported := gated.owner.get(f"/import/{job}").json)["status"] in ("pending", "running"):
-        threading.Event().wait(0.005)
+    eventually(lambda: gated.owner.get(f"/import/{job}").json["status"] not in ("pending", "running"))
+    imported = gated.owner.get(f"/import/{job}").json
     expected = [imported["commit_id"], approved, reverted, committed]
     assert [run["commit_id"] for run in fired.runs(trigger)] == expected
     assert len(factory.created) == 4
@@ -279,7 +279,7 @@ def test_a_full_disk_puts_it_off_to_the_next_commit(
     factory.before = fill
     with caplog.at_level(logging.CRITICAL, "tilde_local"):
         fired.repo.commit({"a": b"1"})
-        assert tried.wait(20)
+        assert tried.wait(60)
         (run,) = fired.repo.get(f"{PLACE}/{trigger}/runs").results
         assert run["status"] == "pending"
         factory.before = lambda: None
@@ -295,13 +295,13 @@ class Held:
 
         def held(*arguments: Any) -> None:
             self._begun.set()
-            assert self._go_on.wait(20)
+            assert self._go_on.wait(60)
             real(*arguments)
 
         monkeypatch.setattr(firing, step, held)
 
     def wait(self) -> None:
-        assert self._begun.wait(20)
+        assert self._begun.wait(60)
 
     def let_go(self) -> None:
         self._go_on.set()
@@ -358,7 +358,7 @@ def test_what_a_server_left_is_taken_up_by_the_next(
         first = Fired(server, connect(server.endpoint_url, server.api_key).new_repository())
         trigger = first.trigger()
         commit = first.repo.commit({"a": b"1"})
-        assert tried.wait(20)
+        assert tried.wait(60)
     with Server(tmp_path) as server:
         second = Fired(server, connect(server.endpoint_url, server.api_key).repository(first.repo.root))
         (run,) = second.runs(trigger)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support import eventually
 from tilde_local import Server
 from tilde_local.sandboxes.registry import Registry, RunnerUnavailable
 
@@ -48,8 +48,7 @@ class Team:
 
     def runs(self, trigger: str) -> list[Any]:
         """Its runs, once none of them waits, or is about to."""
-        while self.waiting:
-            threading.Event().wait(0.005)
+        eventually(lambda: not self.waiting)
         answer = self.repo.get(f"{PLACE}/{trigger}/runs")
         assert answer.status == 200, answer
         return answer.results

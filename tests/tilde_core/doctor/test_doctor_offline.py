@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from doctor_runs import examine, run
 from support import INSTALLED_TRANSPORTS
+from tilde_core.testing.contract.failures import unused_port
 
 NETWORK = ("proxy", "dns", "tcp", "tls", "service", "clock", "identity", "websocket", "upload")
 
@@ -24,13 +24,6 @@ def put(folder: Path, distribution: str, plugin: str, source: str) -> None:
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
     (info / "entry_points.txt").write_text(f"[tilde]\n{plugin} = {module}\n")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.mark.skipif(not INSTALLED_TRANSPORTS, reason="no transport is installed")
@@ -63,7 +56,7 @@ def test_secrets_are_masked(no_settings: Path) -> None:
 
 
 def test_text_for_people(no_settings: Path) -> None:
-    result = run(TILDE_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}")
+    result = run(TILDE_ENDPOINT_URL=f"http://127.0.0.1:{unused_port()}")
     assert result.returncode == 1
     assert result.stderr == ""
     lines = result.stdout.splitlines()
@@ -74,7 +67,7 @@ def test_text_for_people(no_settings: Path) -> None:
 
 
 def test_nothing_listens() -> None:
-    found = examine(TILDE_API_KEY="k", TILDE_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}")
+    found = examine(TILDE_API_KEY="k", TILDE_ENDPOINT_URL=f"http://127.0.0.1:{unused_port()}")
     assert found.code == 1
     assert found.verdicts["dns"] == "ok"
     assert found.verdicts["tcp"] == "failed"
@@ -91,7 +84,7 @@ def test_a_name_that_nobody_knows() -> None:
 
 
 def test_a_proxy_that_is_not_there() -> None:
-    proxy = f"http://someone:s3cret@127.0.0.1:{free_port()}"
+    proxy = f"http://someone:s3cret@127.0.0.1:{unused_port()}"
     found = examine(TILDE_API_KEY="k", TILDE_ENDPOINT_URL="https://tilde.test", TILDE_PROXY=proxy)
     assert "for tilde.test (environment variable TILDE_PROXY)" in found.told("proxy")
     assert "the proxy looks up the rest" in found.told("dns")
@@ -146,7 +139,7 @@ def test_two_plugins_of_one_name(tmp_path: Path) -> None:
 def test_without_a_transport_it_says_what_to_install() -> None:
     found = examine(
         TILDE_API_KEY="k",
-        TILDE_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}",
+        TILDE_ENDPOINT_URL=f"http://127.0.0.1:{unused_port()}",
         TILDE_DISABLE_PLUGINS="httpx,requests,urllib3-example",
     )
     assert found.code == 1

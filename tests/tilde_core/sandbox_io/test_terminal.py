@@ -100,7 +100,7 @@ def test_close_wakes_up_who_waits(rig: Rig) -> None:
         waiting = pool.submit(terminal.receive)
         terminal.close()
         terminal.close()
-        assert isinstance(waiting.exception(10), (TransportError, ValueError))
+        assert isinstance(waiting.exception(60), (TransportError, ValueError))
     with pytest.raises(ValueError, match="the terminal is closed"):
         terminal.receive()
     assert repr(terminal) == "Terminal(closed)"
@@ -109,7 +109,7 @@ def test_close_wakes_up_who_waits(rig: Rig) -> None:
 def test_an_end_without_an_exit_code_is_an_error(rig: Rig) -> None:
     rig.next(websocket(lambda peer: peer.close()))
     with opened(rig) as terminal, pytest.raises(OutcomeUnknownError, match="the service closed the terminal"):
-        terminal.receive(10)
+        terminal.receive(60)
 
 
 def test_a_sandbox_of_another_mode(rig: Rig) -> None:

@@ -198,14 +198,6 @@ def test_whatever_fails_the_upload_is_aborted(
         assert service.stored == {}
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """SIGINT interrupts, as in a terminal; a shell starts background jobs with it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_parts_are_on_their_way(service: ObjectService, objects: SessionObjects) -> None:
     under_way = threading.Event()

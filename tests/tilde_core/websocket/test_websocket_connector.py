@@ -6,7 +6,9 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tilde.plugins import Request, Response, Timeout, TransportError, WebSocket
 from tilde_core.testing import LoopbackServer, ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING
+from tilde_core.websocket import connection
 from tilde_core.websocket.connector import WebsocketClientConnector
 
 MIB = 1024 * 1024
@@ -81,6 +84,27 @@ def test_what_was_answered_counts_no_longer(connector: WebsocketClientConnector,
     peer.send(b"x" * MIB)
     with pytest.raises(Exception, match=r"sent nothing for 0\.5 seconds, not even an answer to a ping"):
         peer.receive(30)
+    peer.close()
+
+
+def test_silence_while_nobody_listens_does_not_count(
+    connector: WebsocketClientConnector, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks at a terminal once an hour has asked for no sign of life meanwhile."""
+    ahead = [0.0]
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0]))
+
+    def serve(peer: ServerWebSocket) -> None:
+        frame = peer.read_frame()
+        assert frame is not None
+        assert frame.opcode == PING
+        peer.send(b"still here")
+        peer.receive()
+
+    server.enqueue(websocket(serve))
+    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=3))
+    ahead[0] = 3600.0
+    assert peer.receive(30) == b"still here"
     peer.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import eventually
 from tilde_local.runner.base import Limits
 
 if TYPE_CHECKING:
     from tilde_local.runner.conftest import Sandbox, Start
 
 MIB = 1 << 20
+MARKER = f"marker-{secrets.token_hex(8)}"
 
 
 def alive(marker: str) -> list[str]:
@@ -117,9 +120,8 @@ def test_killing_a_command_that_forks_fast_ends_all_of_it(isolated: Start) -> No
     assert process.wait(60) == 137
     count = "ls /proc | grep -c '^[0-9]*$'"
     # The first process, and the three of this command with its monitor. What is killed takes a moment to be gone, and
-    # until then there may be no room for another process; if it never is, the test runs out of time.
-    while not (counted := sandbox.sh(count).stdout) or int(counted) > 5:
-        pass
+    # until then there may be no room for another process.
+    eventually(lambda: (counted := sandbox.sh(count).stdout) and int(counted) <= 5)
 
 
 @pytest.mark.parametrize("place", [".", "$TMPDIR", "$HOME", "/dev/shm"])
@@ -161,23 +163,23 @@ os.wait()
 
 
 def test_daemons_end_with_the_container(isolated: Start) -> None:
-    sandbox = isolated({"daemon.py": DAEMON, "marker-1867": ""})
-    start_and_read(sandbox, "python daemon.py marker-1867; tail -f marker-1867")
-    assert alive("marker-1867")
+    sandbox = isolated({"daemon.py": DAEMON, MARKER: ""})
+    start_and_read(sandbox, f"python daemon.py {MARKER}; tail -f {MARKER}")
+    assert alive(MARKER)
     sandbox.container.kill()
-    assert alive("marker-1867") == []
+    assert alive(MARKER) == []
 
 
 def test_daemons_stay_when_their_command_ends_and_end_when_it_is_killed(isolated: Start) -> None:
-    sandbox = isolated({"daemon.py": DAEMON, "marker-1868": ""})
+    sandbox = isolated({"daemon.py": DAEMON, MARKER: ""})
     reader, writer = os.pipe()
-    process = sandbox.start(["python", "daemon.py", "marker-1868"], stdout=writer)
+    process = sandbox.start(["python", "daemon.py", MARKER], stdout=writer)
     other = sandbox.start(["tail", "-f", "/dev/null"])
     os.close(writer)
     with os.fdopen(reader, "rb", buffering=0) as stream:
         assert stream.read(5) == b"ready"
         assert process.wait(60) == 0
-        assert sandbox.sh("grep -l marker-1868 /proc/*/cmdline 2> /dev/null | grep -v self | head -n 1").stdout
+        assert sandbox.sh(f"grep -l {MARKER} /proc/*/cmdline 2> /dev/null | grep -v self | head -n 1").stdout
         process.kill()
         # It holds the pipe open as long as it lives.
         assert stream.read() == b""
@@ -229,12 +231,12 @@ sys.stdin.read()
 
 
 def test_containers_end_with_a_server_that_is_killed(isolated: Start, tmp_path: Path) -> None:
-    tree = isolated.make_tree({"marker-1869": ""})
-    arguments = [sys.executable, "-c", SERVER, str(tree), str(tmp_path / "scratch"), "marker-1869"]
+    tree = isolated.make_tree({MARKER: ""})
+    arguments = [sys.executable, "-c", SERVER, str(tree), str(tmp_path / "scratch"), MARKER]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert server.stdout.readline() == b"ready\n"
-        inside = [int(pid) for pid in alive("marker-1869") if int(pid) != server.pid]
+        inside = [int(pid) for pid in alive(MARKER) if int(pid) != server.pid]
         assert inside
         pidfds = [os.pidfd_open(pid) for pid in inside]
         server.kill()
@@ -242,4 +244,4 @@ def test_containers_end_with_a_server_that_is_killed(isolated: Start, tmp_path: 
         # Readable once the process has ended.
         assert select.select([pidfd], [], [], 60)[0]
         os.close(pidfd)
-    assert alive("marker-1869") == []
+    assert alive(MARKER) == []

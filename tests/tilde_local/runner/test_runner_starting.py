@@ -124,7 +124,7 @@ def test_a_container_that_does_not_start_leaves_nothing(isolated: Start) -> None
         with pytest.raises(RunnerError, match="did not start") as caught:
             isolated(limits=Limits(disk_bytes=-1))
         assert caught.value.reason == "internal_error"
-    assert descriptors() == before
+    assert descriptors() <= before  # fewer, where a server of another test has hung up meanwhile
 
 
 def test_containers_leave_nothing(start: Start) -> None:
@@ -140,7 +140,8 @@ def test_containers_leave_nothing(start: Start) -> None:
     before, threads = descriptors(), threading.active_count()
     for _ in range(3):
         use()
-    assert (descriptors(), threading.active_count()) == (before, threads)
+    assert descriptors() <= before
+    assert threading.active_count() <= threads
 
 
 def test_many_at_once(isolated: Start) -> None:

@@ -29,6 +29,7 @@ __all__ = ["Shell"]
 
 
 _TO_TELL = 1.0  # seconds that a sandbox whose connections break has, to say that it has ended
+_TO_END = 30.0  # and those that one has which said so on the connection: its end is written down behind that
 
 
 class Shell(PublicNames):
@@ -141,12 +142,13 @@ class Shell(PublicNames):
             raise SessionClosedError("the shell has ended; open another with repo.shell()", operation=operation)
         return self.sandbox
 
-    def _explained(self, error: APIError | CommandLostError) -> TildeError:
+    def _explained(self, error: APIError | CommandLostError, has_ended: bool = False) -> TildeError:
         """What lies behind a connection that broke or was refused: the end of the sandbox, if it has ended."""
         if isinstance(error, APIError) and error.status_code < 404:
             return error
         with suppress(TildeError):
-            failure = sandbox_error(self.sandbox.id, self.sandbox.wait(_TO_TELL), error.operation)
+            status = self.sandbox.wait(_TO_END if has_ended else _TO_TELL)
+            failure = sandbox_error(self.sandbox.id, status, error.operation)
             failure.result = getattr(error, "result", None)
             return failure
         return error

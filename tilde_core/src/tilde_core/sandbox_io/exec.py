@@ -28,7 +28,8 @@ KILLED = 137  # as a shell says it of a command that SIGKILL ended
 class RunningCommand:
     """A command that was asked for: what it prints, how it ended, and the way to its standard input.
 
-    `explain` is given the error of a connection that broke, and returns the one to raise: what lies behind it.
+    `explain` is given the error of a connection that broke, and whether the service has told that the sandbox has ended
+    with it. It returns the error to raise: what lies behind it.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class RunningCommand:
         clock: Clock,
         *,
         operation: str,
-        explain: Callable[[CommandLostError], TildeError] = lambda error: error,
+        explain: Callable[[CommandLostError, bool], TildeError] = lambda error, has_ended: error,
     ) -> None:
         self.operation: str = operation
         self.clock: Clock = clock
@@ -118,7 +119,7 @@ class RunningCommand:
             raise self._failure
         assert self._exit is not None
         if self._exit.reason == _SANDBOX_ENDED:
-            raise self.lost(OutcomeUnknownError(self._exit.text))
+            raise self.lost(OutcomeUnknownError(self._exit.text), has_ended=True)
         if self._exit.exit_code is None:
             raise SandboxError(
                 f"{self.shown} was not run to its end: {self._exit.text or 'the service gave no reason'}",
@@ -139,8 +140,8 @@ class RunningCommand:
             duration=duration,
         )
 
-    def lost(self, error: TransportError) -> TildeError:
-        """Return what to raise for a connection that broke."""
+    def lost(self, error: TransportError, *, has_ended: bool = False) -> TildeError:
+        """Return what to raise for a connection that broke, maybe since the sandbox `has_ended`."""
         if self._explained is None:
             lost = CommandLostError(
                 f"the connection to {self.shown} broke, which ends it: {error.message}",
@@ -150,7 +151,7 @@ class RunningCommand:
                 request_id=error.request_id,
             )
             lost.result = self.result()
-            self._explained = self._explain(lost)
+            self._explained = self._explain(lost, has_ended)
         return self._explained
 
     def _sent(self, messages: Iterator[bytes]) -> TransportError | None:

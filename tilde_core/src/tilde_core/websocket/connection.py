@@ -24,6 +24,7 @@ from tilde_core.websocket.errors import ERRORS, PeerSilent
 __all__ = ["Connection"]
 
 PING_EVERY = 20.0  # seconds of silence
+_PINGS = 2  # unanswered, before a connection is given up
 _NORMAL_ENDS = (1000, 1001, 1005)
 # As much as a service takes although a command reads nothing: what fits into a pipe.
 _TAKEN_ANYWAY = 64 * 1024
@@ -41,6 +42,8 @@ class Connection:
         self._ping_every = PING_EVERY if self._silence is None else min(PING_EVERY, self._silence / 3)
         self._deadline: float | None = None  # of the call of `receive` that is under way
         self._last_heard = time.monotonic()
+        self._last_asked = self._last_heard  # by a ping
+        self._unanswered = 0  # pings since we heard something
         self._sent = 0  # bytes of messages
         self._taken = 0  # of these, what the other side has surely read: it answered a ping that came behind
         self._receiving = threading.Lock()
@@ -125,16 +128,22 @@ class Connection:
                 self._ask_for_a_sign()
             else:
                 self._last_heard = time.monotonic()
+                self._unanswered = 0
                 return data
 
     def _ask_for_a_sign(self) -> None:
-        silent = time.monotonic() - self._last_heard
+        now = time.monotonic()
+        silent = now - self._last_heard
         # Who takes no message, since a command does not read its input, does not get to see a ping behind it either.
         may_be_busy = self._channel.has_unsent or self._sent - self._taken > _TAKEN_ANYWAY
-        if self._silence is not None and silent >= self._silence and not may_be_busy:
+        # Silence counts only where a sign was asked for, with time to give it: maybe nobody listened here meanwhile.
+        is_asked = self._unanswered >= _PINGS
+        if self._silence is not None and silent >= self._silence and is_asked and not may_be_busy:
             raise PeerSilent
-        if silent >= self._ping_every and not self._channel.has_unsent:
+        if now - max(self._last_heard, self._last_asked) >= self._ping_every and not self._channel.has_unsent:
             self._post(ABNF.OPCODE_PING, b"%d" % self._sent)
+            self._last_asked = now
+            self._unanswered += 1
 
     def _note_pong(self, data: bytes) -> None:
         if data.isdigit():

@@ -15,7 +15,7 @@ from tilde_core.exceptions import NotSentError, OutcomeUnknownError
 from tilde_core.hooks.offers import Transport, TransportSettings
 from tilde_core.testing import behaviors
 from tilde_core.testing.behaviors import answer, echo
-from tilde_core.testing.contract.base import SHORT, TransportRules
+from tilde_core.testing.contract.base import PATIENT, SHORT, TransportRules
 from tilde_core.testing.exchange import Exchange
 from tilde_core.testing.loopback import LoopbackServer
 
@@ -58,11 +58,11 @@ class ConnectionRules(TransportRules):
         """However much of the body is still to come, and more often than there are connections."""
         server.script("/slow", behaviors.dribble([b"first", b"rest"], [server.gate()]))
         for _ in range(4):
-            response = self.get(narrow, server.url("/slow"), timeout=SHORT)
+            response = self.get(narrow, server.url("/slow"), timeout=PATIENT)
             assert next(response.iter_bytes()) == b"first"
             response.close()
             response.close()
-        assert self.get(narrow, server.url(), timeout=SHORT).read() == b""
+        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
 
     def test_failures_give_the_connection_back(self, narrow: Transport, server: LoopbackServer) -> None:
         """A pool that shrinks with each error would end in a standstill."""
@@ -70,8 +70,8 @@ class ConnectionRules(TransportRules):
             server.enqueue(behaviors.hang_up(), behaviors.truncated(b"half", 8), behaviors.garbage())
             for _ in range(3):
                 with pytest.raises(Exception, match=str(server.port)):
-                    self.get(narrow, server.url(), timeout=SHORT).read()
-        assert self.get(narrow, server.url(), timeout=SHORT).read() == b""
+                    self.get(narrow, server.url(), timeout=PATIENT).read()
+        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
 
     def test_pool_is_bounded(self, narrow: Transport, server: LoopbackServer) -> None:
         """The third request waits for one of two connections, and gets one when an answer is closed."""
@@ -81,7 +81,7 @@ class ConnectionRules(TransportRules):
             self.get(narrow, server.url(), timeout=SHORT)
         assert (server.connections, len(server.requests)) == (2, 2)
         held[0].close()
-        assert self.get(narrow, server.url(), timeout=SHORT).read() == b""
+        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
         held[1].close()
 
     def test_threads_share_the_transport(self, narrow: Transport, server: LoopbackServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import cache
 
 import pytest
 
@@ -43,10 +44,13 @@ HALF_ANSWER: dict[str, Behavior] = {
 }
 
 
+@cache
 def unused_port() -> int:
-    """Return a port on 127.0.0.1 that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
+    """Return a port on 127.0.0.1 that nothing listens on, nor will: it is taken until this process ends."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    port: int = taken.getsockname()[1]
+    taken.detach()
     return port
 
 
@@ -145,9 +149,9 @@ class FailureRules(TransportRules):
     def test_silence_in_the_body_times_out(self, transport: Transport, server: LoopbackServer) -> None:
         """The limit is for each wait, also for those in the body."""
         server.enqueue(behaviors.dribble([b"first", b"rest"], [server.gate()]))
-        response = self.get(transport, server.url(), timeout=SHORT)
+        # On a machine that is busy, already the first bytes may come too late.
         with pytest.raises(OutcomeUnknownError, match=r"sent nothing for 0\.2 seconds"):
-            response.read()
+            self.get(transport, server.url(), timeout=SHORT).read()
 
     def test_server_that_reads_nothing_times_out(self, transport: Transport, server: LoopbackServer) -> None:
         """The limit for writing ends an upload that nobody takes."""

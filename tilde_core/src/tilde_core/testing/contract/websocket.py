@@ -36,8 +36,8 @@ __all__ = ["WebSocketContract"]
 
 MIB = 1024 * 1024
 SECRET = "s3cret"
-SILENT = Timeout(connect=5.0, read=0.5, write=5.0)
-PATIENT = Timeout(connect=5.0, read=2.0, write=5.0)
+SILENT = Timeout(connect=30.0, read=0.5, write=30.0)
+PATIENT = Timeout(connect=30.0, read=2.0, write=30.0)
 NO_HANDSHAKE: dict[str, Behavior] = {
     "hang up": behaviors.hang_up(),
     "reset": behaviors.reset_after_request(),
@@ -171,8 +171,8 @@ class WebSocketContract(Rules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
-        assert (opened.receive(5), opened.receive(5)) == (b"one message", "ß".encode())
-        assert answered.wait(10)
+        assert (opened.receive(30), opened.receive(30)) == (b"one message", "ß".encode())
+        assert answered.wait(30)
         opened.close()
         assert got == [Frame(PONG, b"there?")]
 
@@ -189,11 +189,11 @@ class WebSocketContract(Rules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
-        assert opened.receive(5) == b"a" * 128
+        assert opened.receive(30) == b"a" * 128
         with pytest.raises(TimeoutError):
             opened.receive(0.05)
         asked.set()
-        assert [opened.receive(5) for _ in range(3)] == [b"x", b"", b"y"]
+        assert [opened.receive(30) for _ in range(3)] == [b"x", b"", b"y"]
         opened.close()
 
     def test_a_time_that_is_over_loses_nothing(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -213,7 +213,7 @@ class WebSocketContract(Rules):
         with pytest.raises(TimeoutError):
             opened.receive(0)
         asked.set()
-        assert opened.receive(5) == b"abcde"
+        assert opened.receive(30) == b"abcde"
         opened.close()
 
     def test_both_directions_at_once(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -302,7 +302,7 @@ class WebSocketContract(Rules):
         server.enqueue(act)
         opened = self.open(connector, server)
         opened.send(b"x")
-        assert opened.receive(5) == b"x"
+        assert opened.receive(30) == b"x"
         opened.close()
 
     def test_what_comes_right_behind_the_handshake(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -314,7 +314,7 @@ class WebSocketContract(Rules):
 
         server.enqueue(early)
         opened = self.open(connector, server)
-        assert opened.receive(5) == b"early"
+        assert opened.receive(30) == b"early"
         opened.close()
 
     def test_refused_connection_was_not_sent(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -395,10 +395,9 @@ class WebSocketContract(Rules):
         """However long the caller would wait."""
         gate = server.gate()
         server.enqueue(websocket(lambda peer: _wait(gate)))
-        opened = self.open(connector, server, timeout=SILENT)
+        # On a machine that is busy, already the handshake may come too late.
         with pytest.raises(OutcomeUnknownError, match=r"nothing for 0\.5 seconds"):
-            opened.receive()
-        opened.close()
+            self.open(connector, server, timeout=SILENT).receive()
 
     @pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
     def test_broken_frames_are_an_error(
@@ -413,7 +412,7 @@ class WebSocketContract(Rules):
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
         with pytest.raises(OutcomeUnknownError, match="rules of WebSockets"):
-            opened.receive(5)
+            opened.receive(30)
         opened.close()
 
     @pytest.mark.parametrize("end", ["hang_up", "reset"])
@@ -432,7 +431,7 @@ class WebSocketContract(Rules):
         opened = self.open(connector, server)
         opened.send(b"go")
         with pytest.raises(OutcomeUnknownError, match=f"127.0.0.1:{server.port}"):
-            opened.receive(5)
+            opened.receive(30)
         opened.close()
 
     def test_an_end_with_a_reason_is_an_error_that_has_it(
@@ -442,11 +441,11 @@ class WebSocketContract(Rules):
         server.enqueue(websocket(lambda peer: peer.close(1011, "out of memory")))
         opened = self.open(connector, server)
         with pytest.raises(OutcomeUnknownError, match="1011: out of memory"):
-            opened.receive(5)
+            opened.receive(30)
         opened.close()
         server.enqueue(websocket(lambda peer: peer.close(None)))
         opened = self.open(connector, server)
-        assert (opened.receive(5), opened.receive(5)) == (None, None)
+        assert (opened.receive(30), opened.receive(30)) == (None, None)
         opened.close()
 
     def test_close_tells_the_server_and_may_be_called_twice(
@@ -463,9 +462,9 @@ class WebSocketContract(Rules):
         opened = self.open(connector, server)
         opened.close()
         opened.close()
-        assert told.wait(5)
+        assert told.wait(30)
         with pytest.raises(TransportError):
-            opened.receive(5)
+            opened.receive(30)
         with pytest.raises(TransportError):
             opened.send(b"x")
 
@@ -479,8 +478,8 @@ class WebSocketContract(Rules):
             reading = pool.submit(opened.receive)
             writing = pool.submit(opened.send, b"x" * 20 * MIB)
             (opened if how == "connection" else connector).close()
-            assert isinstance(reading.exception(10), OutcomeUnknownError)
-            assert isinstance(writing.exception(10), OutcomeUnknownError)
+            assert isinstance(reading.exception(30), OutcomeUnknownError)
+            assert isinstance(writing.exception(30), OutcomeUnknownError)
 
     def test_a_closed_connector_opens_nothing(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """It says that it is closed."""
