@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import select
+import threading
 import time
+from contextlib import suppress
+from time import sleep
 
 from tilde.plugins import Attempt, RetryDecision, RetryPolicy, RetrySettings
 from tilde_core.retry import DefaultRetryPolicy
@@ -64,6 +68,31 @@ class Sleepy(Sound):
         return super().decide(attempt)
 
 
+class SleepyByAnotherName(Sound):
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        sleep(0.1)
+        return super().decide(attempt)
+
+
+class WaitingForAnEvent(Sound):
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        threading.Event().wait(0.1)
+        return super().decide(attempt)
+
+
+class WaitingForNothing(Sound):
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        select.select([], [], [], 0.1)
+        return super().decide(attempt)
+
+
+class SleepyAndDiscreet(Sound):
+    def decide(self, attempt: Attempt) -> RetryDecision:
+        with suppress(Exception):
+            sleep(0.1)
+        return super().decide(attempt)
+
+
 class Remembering(Sound):
     asked = 0
 
@@ -88,6 +117,10 @@ FAULTS: dict[type[Sound], str] = {
     Negative: "test_every_status_is_decided[503-True]",
     Strict: "test_odd_retry_after_does_no_harm[soon]",
     Sleepy: "test_it_does_not_wait",
+    SleepyByAnotherName: "test_it_does_not_wait",
+    WaitingForAnEvent: "test_it_does_not_wait",
+    WaitingForNothing: "test_it_does_not_wait",
+    SleepyAndDiscreet: "test_it_does_not_wait",
     Remembering: "test_it_remembers_nothing",
     Talkative: "test_no_reason_shows_a_secret",
 }
