@@ -66,7 +66,7 @@ test-quick: $(MAIN)/examples
 test-all: $(VERSIONS:%=test-on-%)
 
 # What depends on the documents and the protocol, and hardly on the interpreter, runs on the first one alone.
-ONCE = tests/docs tests/examples tests/tilde_local/test_local_fuzzing.py
+ONCE = tests/docs tests/examples tests/tilde_local/test_local_fuzzing.py tests/contract/test_contracts_find_faults.py
 
 test-on-%: .envs/%/examples
 	.envs/$*/bin/pytest -q -n 2 $(if $(filter $*,$(firstword $(VERSIONS))),,$(ONCE:%=--ignore=%))

@@ -85,17 +85,17 @@ class Capricious(Sound):
         return TransportOffer("capricious", random.getrandbits(64), open_it)
 
 
-FAULTS: dict[type[Any], str] = {
-    Misspelled: "test_no_hook_is_misspelled",
-    Unmarked: "test_no_hook_is_left_unmarked",
-    WithoutHooks: "test_it_has_a_hook",
-    WrongArgument: "test_arguments_are_those_of_the_hook",
-    AnotherOffer: "test_answers_are_offers",
-    NoOffer: "test_answers_are_offers",
-    NameWithASpace: "test_answers_are_offers",
-    NoName: "test_answers_are_offers",
-    HighPriority: "test_answers_are_offers",
-    Capricious: "test_answers_are_always_the_same",
+FAULTS: dict[type[Any], tuple[str, ...]] = {
+    Misspelled: ("test_no_hook_is_misspelled",),
+    Unmarked: ("test_no_hook_is_left_unmarked",),
+    WithoutHooks: ("test_it_has_a_hook",),
+    WrongArgument: ("test_arguments_are_those_of_the_hook",),
+    AnotherOffer: ("test_answers_are_offers",),
+    NoOffer: ("test_answers_are_offers",),
+    NameWithASpace: ("test_answers_are_offers",),
+    NoName: ("test_answers_are_offers",),
+    HighPriority: ("test_answers_are_offers",),
+    Capricious: ("test_answers_are_always_the_same",),
 }
 
 

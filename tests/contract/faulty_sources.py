@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import ClassVar
 
 import pytest
 
@@ -169,26 +172,153 @@ class UsesAClient(Sound):
         return super().fetch()
 
 
+class NeverAtHome(Sound):
+    """Takes no machine for its own."""
+
+
+class TrimsTokens(Sound):
+    def read(self, response: Response) -> AccessToken:
+        token = super().read(response)
+        return replace(token, token=token.token[:-1])
+
+
+class TellsOneThread(KeepsNothing):
+    asked = False
+
+    def fetch(self) -> AccessToken:
+        if self.asked:
+            raise RuntimeError("it was asked already")
+        self.asked = True
+        return super().fetch()
+
+
+class NeedsTheNextToken(Sound):
+    kept: AccessToken | None = None
+    share = 0.2
+
+    def token(self) -> str:
+        if self.kept is None or self.left() < self.share * 3600:
+            self.kept = self.fetch()
+        return self.kept.token
+
+    def left(self) -> float:
+        assert self.kept is not None
+        return self.kept.expires_at.timestamp() - self.settings.clock.wall()
+
+
+class ThrowsAwayHalf(NeedsTheNextToken):
+    share = 0.6
+
+
+class RemembersFailures(Sound):
+    failure: CredentialsError | None = None
+
+    def fetch(self) -> AccessToken:
+        if self.failure is None:
+            try:
+                return super().fetch()
+            except CredentialsError as error:
+                self.failure = error
+        raise self.failure
+
+
+class LocksItsParentOut(Sound):
+    def __init__(self, settings: CredentialSettings) -> None:
+        super().__init__(settings)
+        self.lock = threading.Lock()
+
+    def token(self) -> str:
+        assert self.lock.acquire(timeout=1), "most would wait for ever"
+        try:
+            return super().token()
+        finally:
+            self.lock.release()
+
+
+class IsOfOneProcess(Sound):
+    def __init__(self, settings: CredentialSettings) -> None:
+        super().__init__(settings)
+        self.process = os.getpid()
+
+    def token(self) -> str:
+        assert self.process == os.getpid()
+        return super().token()
+
+
+class SaysNothing(Sound):
+    def invalidate(self, token: str) -> bool:
+        return None  # type: ignore[return-value]
+
+
+class FetchesForEachRefusal(KeepsForEver):
+    lock = threading.Lock()
+
+    def invalidate(self, token: str) -> bool:
+        with self.lock:
+            self.kept = self.fetch().token
+        return True
+
+
+class LeavesSomethingOpen(Sound):
+    def fetch(self) -> AccessToken:
+        socket.socket()
+        return super().fetch()
+
+
+class SharesItsToken(Sound):
+    kept: ClassVar[list[str]] = []
+
+    def token(self) -> str:
+        if not self.kept:
+            self.kept.append(self.fetch().token)
+        return self.kept[0]
+
+
+class GivesOutAnything(KeepsForEver):
+    def read(self, response: Response) -> AccessToken:
+        return AccessToken(json.loads(response.read())["access_token"], datetime.now(timezone.utc))
+
+
 __all__ = ["FAULTS", "Sound", "contract_of"]
 
-FAULTS: dict[type[Sound], str] = {
-    AlwaysAtHome: "test_elsewhere_it_is_not_mine",
-    AsksWhenOpened: "test_opening_asks_nobody",
-    KeepsNothing: "test_token_is_kept",
-    KeepsForEver: "test_expired_token_is_not_given_out",
-    LocksNothing: "test_many_threads_wait_for_one_fetch",
-    ReadsTheWallOnly: "test_clock_that_is_set_does_not_revive_a_token",
-    UsesUpTheLastSecond: "test_token_is_replaced_before_it_ends",
-    TakesNoRefusal: "test_refused_token_is_replaced",
-    TakesEveryRefusal: "test_old_refusal_does_not_spoil_the_new_token",
-    TellsNobody: "test_observers_are_told",
-    ShowsItsToken: "test_repr_shows_no_token",
-    LogsItsToken: "test_token_can_be_sent",
-    RaisesWhatever: "test_failure_is_an_error_of_ours[HTML]",
-    QuotesTheAnswer: "test_failure_is_an_error_of_ours[403]",
-    FollowsRedirects: "test_redirect_is_not_followed",
-    NeverGivesUp: "test_issuer_is_not_asked_without_end",
-    UsesAClient: "test_client_is_never_used",
+FAULTS: dict[type[Sound], tuple[str, ...]] = {
+    AlwaysAtHome: ("test_elsewhere_it_is_not_mine",),
+    AsksWhenOpened: ("test_opening_asks_nobody",),
+    NeverAtHome: ("test_at_home_it_is_a_provider",),
+    KeepsNothing: (
+        "test_token_is_kept",
+        "test_many_threads_share_a_token",
+        "test_many_threads_share_the_next_token",
+    ),
+    TrimsTokens: ("test_token_is_the_issuers",),
+    TellsOneThread: ("test_each_thread_gets_the_error",),
+    NeedsTheNextToken: ("test_failure_does_not_spoil_a_good_token", "test_short_life_is_taken_into_account"),
+    ThrowsAwayHalf: ("test_token_is_used_for_most_of_its_life",),
+    RemembersFailures: ("test_failure_is_not_for_ever",),
+    LocksItsParentOut: ("test_forked_process_fetches_for_itself",),
+    IsOfOneProcess: ("test_forked_process_has_a_token",),
+    SaysNothing: ("test_invalidate_answers_whether_to_ask_again",),
+    FetchesForEachRefusal: ("test_many_refusals_of_one_token_are_one_fetch",),
+    LeavesSomethingOpen: ("test_nothing_is_left_open",),
+    SharesItsToken: ("test_two_providers_share_nothing",),
+    GivesOutAnything: ("test_unusable_token_is_an_error[space]", "test_unusable_token_is_an_error[line break]"),
+    KeepsForEver: ("test_expired_token_is_not_given_out",),
+    LocksNothing: ("test_many_threads_wait_for_one_fetch",),
+    ReadsTheWallOnly: (
+        "test_clock_that_is_set_does_not_revive_a_token",
+        "test_token_that_has_ended_is_an_error",
+    ),
+    UsesUpTheLastSecond: ("test_token_is_replaced_before_it_ends",),
+    TakesNoRefusal: ("test_refused_token_is_replaced",),
+    TakesEveryRefusal: ("test_old_refusal_does_not_spoil_the_new_token",),
+    TellsNobody: ("test_observers_are_told",),
+    ShowsItsToken: ("test_repr_shows_no_token",),
+    LogsItsToken: ("test_token_can_be_sent",),
+    RaisesWhatever: ("test_failure_is_an_error_of_ours[HTML]",),
+    QuotesTheAnswer: ("test_failure_is_an_error_of_ours[403]",),
+    FollowsRedirects: ("test_redirect_is_not_followed",),
+    NeverGivesUp: ("test_issuer_is_not_asked_without_end", "test_refusal_is_not_repeated"),
+    UsesAClient: ("test_client_is_never_used",),
 }
 
 
@@ -197,7 +327,7 @@ def contract_of(kind: type[Sound]) -> type[CredentialContract]:
 
     def opened(settings: CredentialSettings) -> CredentialProvider | None:
         is_home = settings.sandbox_credentials_uri is not None or kind is AlwaysAtHome
-        return kind(settings) if is_home else None
+        return kind(settings) if is_home and kind is not NeverAtHome else None
 
     class TestSource(CredentialContract):
         @pytest.fixture

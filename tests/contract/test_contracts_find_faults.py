@@ -1,4 +1,4 @@
-"""The contract suites find the faults that they are there to find. That for transports has a test of its own."""
+"""The contract suites find the faults that they are there to find: each rule has a plugin that breaks it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from contract import faulty_plugins, faulty_policies, faulty_sources
+from contract import faulty_connections, faulty_messages, faulty_plugins, faulty_policies, faulty_sources
 from tilde_core.testing.contract import (
     CredentialContract,
     NetworkContract,
@@ -25,6 +25,28 @@ from contract import {name} as faulty
 for _kind in (faulty.Sound, *faulty.FAULTS):
     globals()["Test" + _kind.__name__] = faulty.contract_of(_kind)
 """
+FAULTY: dict[type[Rules], tuple[ModuleType, ...]] = {
+    TransportContract: (faulty_messages, faulty_connections),
+    CredentialContract: (faulty_sources,),
+    RetryContract: (faulty_policies,),
+    PluginContract: (faulty_plugins,),
+}
+OF_MODULES = {"test_hooks_cost_no_import", "test_entry_points_are_in_the_group"}  # tested below
+MODULE = """
+{heavy}
+from tilde.plugins import hookimpl
+
+@hookimpl
+def tilde_event(event): ...
+"""
+OF_MODULE = """
+import a_plugin
+from tilde_core.testing.contract import PluginContract
+
+class TestIt(PluginContract):
+    def plugin(self):
+        return a_plugin
+"""
 LEAST = {
     TransportContract: 40,
     NetworkContract: 15,
@@ -35,19 +57,56 @@ LEAST = {
 }
 
 
-@pytest.mark.parametrize(
-    "faulty", [faulty_sources, faulty_policies, faulty_plugins], ids=["sources", "policies", "plugins"]
-)
+def name_of(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def rules_of(contract: type[Rules]) -> list[str]:
+    return [name for name in dir(contract) if name.startswith("test_")]
+
+
+@pytest.mark.parametrize("faulty", [module for modules in FAULTY.values() for module in modules], ids=name_of)
 def test_contract_finds_each_fault_and_no_other(pytester: pytest.Pytester, faulty: ModuleType) -> None:
     """What is sound passes the tests that are failed by what is not."""
-    path = pytester.makepyfile(FILE.format(name=faulty.__name__.rpartition(".")[2]))
-    wanted = [f"{path}::Test{kind.__name__}::{test}" for kind, test in faulty.FAULTS.items()]
-    sound = sorted({f"{path}::TestSound::{test}" for test in faulty.FAULTS.values()})
+    path = pytester.makepyfile(FILE.format(name=name_of(faulty)))
+    wanted = [f"{path}::Test{kind.__name__}::{test}" for kind, tests in faulty.FAULTS.items() for test in tests]
+    sound = sorted({f"{path}::TestSound::{test}" for tests in faulty.FAULTS.values() for test in tests})
     ran = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:xdist", *wanted, *sound)
     reports = ran.getreports("pytest_runtest_logreport")
     failed = {report.nodeid.partition("::")[2] for report in reports if report.failed}
     assert failed == {node.partition("::")[2] for node in wanted}
     assert len({report.nodeid for report in reports}) == len(wanted) + len(sound)
+
+
+@pytest.mark.parametrize("contract", FAULTY, ids=lambda contract: contract.__name__)
+def test_each_rule_can_be_broken(contract: type[Rules]) -> None:
+    """A rule that no fault of ours breaks may be one that nothing can break."""
+    broken = {test for faulty in FAULTY[contract] for tests in faulty.FAULTS.values() for test in tests}
+    assert set(rules_of(contract)) - {test.partition("[")[0] for test in broken} - OF_MODULES == set()
+
+
+@pytest.mark.parametrize(
+    ("heavy", "group", "broken"),
+    [
+        ("", "tilde", set()),
+        ("import requests", "tilde", {"test_hooks_cost_no_import"}),
+        ("", "tilde.plugins", {"test_entry_points_are_in_the_group"}),
+    ],
+    ids=["sound", "a heavy import", "another group"],
+)
+def test_contract_of_a_module(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, heavy: str, group: str, broken: set[str]
+) -> None:
+    """Of which other things are known than of an object."""
+    pytester.makepyfile(a_plugin=MODULE.format(heavy=heavy), test_it=OF_MODULE)
+    info = pytester.mkdir("a_plugin-1.0.dist-info")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\na = a_plugin\n")
+    monkeypatch.setenv("PYTHONPATH", str(pytester.path))
+    pytester.syspathinsert()
+    ran = pytester.inline_run("-p", "no:cacheprovider", "-p", "no:xdist")
+    reports = ran.getreports("pytest_runtest_logreport")
+    assert {report.nodeid.rpartition("::")[2] for report in reports if report.failed} == broken
 
 
 def test_a_misspelled_hook_is_told_with_the_right_name(pytester: pytest.Pytester) -> None:
@@ -58,7 +117,7 @@ def test_a_misspelled_hook_is_told_with_the_right_name(pytester: pytest.Pytester
 
 @pytest.mark.parametrize(("contract", "least"), LEAST.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_contract_has_so_many_tests(contract: type[Rules], least: int) -> None:
-    assert len([name for name in dir(contract) if name.startswith("test_")]) >= least
+    assert len(rules_of(contract)) >= least
 
 
 @pytest.mark.parametrize("contract", LEAST, ids=lambda value: value.__name__)
@@ -69,7 +128,7 @@ def test_no_rule_hides_another(contract: type[Rules]) -> None:
 
 @pytest.mark.parametrize("contract", LEAST, ids=lambda value: value.__name__)
 def test_each_rule_says_why(contract: type[Rules]) -> None:
-    rules = {name: getattr(contract, name) for name in dir(contract) if name.startswith("test_")}
+    rules = {name: getattr(contract, name) for name in rules_of(contract)}
     assert [name for name, rule in rules.items() if not re.search(r"\w", rule.__doc__ or "")] == []
 
 
@@ -81,9 +140,17 @@ def test_contract_for_credentials_needs_a_source(pytester: pytest.Pytester) -> N
     ran.stdout.fnmatch_lines(["*NotImplementedError: TestIt must define the fixture source, a CredentialSource"])
 
 
-@pytest.mark.parametrize("name", ["plugin", "open_policy", "open_connector"])
+NEEDED = {
+    "plugin": PluginContract,
+    "open_policy": RetryContract,
+    "open_connector": WebSocketContract,
+    "open_transport": TransportContract,
+}
+
+
+@pytest.mark.parametrize("name", NEEDED)
 def test_the_others_say_what_they_need(name: str) -> None:
-    contract = {"plugin": PluginContract, "open_policy": RetryContract, "open_connector": WebSocketContract}[name]
+    contract = NEEDED[name]
     arguments = [] if name == "plugin" else [None]
     with pytest.raises(NotImplementedError, match=f"must define {name}"):
         getattr(contract(), name)(*arguments)

@@ -39,6 +39,7 @@ def test_several_commands_make_one_commit(repo: Repository) -> None:
     latest = repo.latest()
     assert latest is not None
     assert (latest.id, [change.path for change in latest.diff()]) == (sh.result.commit_id, ["out.txt"])
+    assert latest.message.endswith(": shell")
     with pytest.raises(SessionClosedError):
         sh.run("ls")
 

@@ -63,7 +63,8 @@ def _require_permission(mount: Mount) -> None:
 
 
 def _message(sandbox: Sandbox) -> str:
-    command = shlex.join(msgspec.json.decode(sandbox.command, type=list[str])) or sandbox.mode
+    command = shlex.join(msgspec.json.decode(sandbox.command, type=list[str]))
+    command = command or ("shell" if sandbox.mode == "service" else sandbox.mode)  # who reads it knows no modes
     line = " ".join(command.split())
     return f"Sandbox {sandbox.id}: {line if len(line) <= _SHOWN else line[: _SHOWN - 1] + '…'}"
 

@@ -28,8 +28,11 @@ pytest.register_assert_rewrite(
     "tilde_core.testing.contract.connections",
     "tilde_core.testing.contract.credential_failures",
     "tilde_core.testing.contract.credentials",
+    "tilde_core.testing.contract.endings",
     "tilde_core.testing.contract.expiry",
     "tilde_core.testing.contract.failures",
+    "tilde_core.testing.contract.handshakes",
+    "tilde_core.testing.contract.messages",
     "tilde_core.testing.contract.network_base",
     "tilde_core.testing.contract.outgoing",
     "tilde_core.testing.contract.plugin",
@@ -38,7 +41,8 @@ pytest.register_assert_rewrite(
     "tilde_core.testing.contract.secrecy",
     "tilde_core.testing.contract.source",
     "tilde_core.testing.contract.trust",
-    "tilde_core.testing.contract.websocket",
+    "tilde_core.testing.contract.waiting",
+    "tilde_core.testing.contract.websocket_base",
 )
 
 from tilde_core.testing.contract.credentials import CredentialContract  # noqa: E402

@@ -50,16 +50,18 @@ class ConnectionRules(TransportRules):
         done = server.gate()
         server.enqueue(behaviors.hang_up_after(answer(body=b"one"), done))
         assert self.get(transport, server.url()).read() == b"one"
-        done.wait()
+        assert done.wait(5)
         assert self.get(transport, server.url(), method="POST").read() == b""
         assert server.connections == 2
 
     def test_closing_early_gives_the_connection_back(self, narrow: Transport, server: LoopbackServer) -> None:
         """However much of the body is still to come, and more often than there are connections."""
         server.script("/slow", behaviors.dribble([b"first", b"rest"], [server.gate()]))
+        kept = []  # so that nothing but `close` closes them
         for _ in range(4):
             response = self.get(narrow, server.url("/slow"), timeout=PATIENT)
-            assert next(response.iter_bytes()) == b"first"
+            kept.append((response, response.iter_bytes()))
+            assert next(kept[-1][1]) == b"first"
             response.close()
             response.close()
         assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
@@ -123,7 +125,7 @@ class ConnectionRules(TransportRules):
         pieces = response.iter_bytes()
         assert next(pieces)
         transport.close()
-        gone.wait()
+        assert gone.wait(5), "the connection of an answer that is being read is still open"
         with pytest.raises(OutcomeUnknownError):
             next(pieces)
         response.close()

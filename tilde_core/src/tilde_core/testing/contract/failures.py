@@ -105,6 +105,17 @@ class FailureRules(TransportRules):
             self.get(transport, server.url("/x"), method="POST", content=b"abc")
         assert len(server.requests) == 1
 
+    @pytest.mark.parametrize("behavior", [behaviors.hang_up(), behaviors.reset_after_request()], ids=["end", "reset"])
+    def test_no_answer_on_a_used_connection_leaves_the_outcome_unknown(
+        self, transport: Transport, server: LoopbackServer, behavior: Behavior
+    ) -> None:
+        """The server has read the request: that the connection was an old one makes it no safer to send it twice."""
+        assert self.get(transport, server.url()).read() == b""
+        server.enqueue(behavior)
+        with pytest.raises(OutcomeUnknownError, match=f"127.0.0.1:{server.port}"):
+            self.get(transport, server.url("/x"), method="POST", content=b"abc")
+        assert [request.target for request in server.requests] == ["/", "/x"]
+
     def test_hang_up_at_once_leaves_the_outcome_unknown(self, transport: Transport, server: LoopbackServer) -> None:
         """What a server read before it went cannot be known, and there is no second try behind the caller's back."""
         server.on_connect(behaviors.hang_up())

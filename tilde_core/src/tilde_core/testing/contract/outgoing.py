@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tilde_core.hooks.offers import Transport, TransportSettings
 from tilde_core.http import ByteStream, Headers
 from tilde_core.testing.behaviors import answer, echo
 from tilde_core.testing.contract.base import Pieces, TransportRules
+from tilde_core.testing.exchange import Exchange
 from tilde_core.testing.loopback import LoopbackServer
 
 __all__ = ["OutgoingRules"]
@@ -35,6 +38,23 @@ ALL_BYTES = bytes(range(256)) * 5
 LARGE = bytes(range(251)) * 12_532  # a little over 3 MiB, of no round size
 BODIES = {"one byte": b"x", "all bytes": ALL_BYTES, "large": LARGE}
 STREAMS = {"pieces": (b"ab", b"", b"cde"), "all bytes": (ALL_BYTES, ALL_BYTES), "large": (LARGE[:7], LARGE[7:])}
+
+
+class _Slow:
+    """A `ByteStream` of a piece and, once that has arrived, the same piece again."""
+
+    def __init__(self, piece: bytes, arrived: threading.Event) -> None:
+        self._piece = piece
+        self._arrived = arrived
+        self.was_waited_for = False
+
+    def __len__(self) -> int:
+        return len(self._piece) * 2
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._piece
+        self.was_waited_for = self._arrived.wait(5)
+        yield self._piece
 
 
 class OutgoingRules(TransportRules):
@@ -87,6 +107,21 @@ class OutgoingRules(TransportRules):
             assert self.get(transport, server.url(), method="PUT", content=body).read() == b"".join(pieces)
         assert server.requests[1].header("content-length") == [str(len(body))]
         assert server.requests[1].header("transfer-encoding") == []
+
+    def test_stream_goes_out_while_it_is_made(self, transport: Transport, server: LoopbackServer) -> None:
+        """A file need not fit into memory: the server has the first piece before there is a second one."""
+        arrived = server.gate()
+
+        def take_the_first(exchange: Exchange) -> None:
+            exchange.request.body = exchange.read(len(LARGE) // 2)  # the rest of it may be in a buffer
+            arrived.set()
+            answer()(exchange)
+
+        server.enqueue(take_the_first)
+        body = _Slow(LARGE, arrived)
+        assert self.get(transport, server.url(), method="PUT", content=body).read() == b""
+        assert body.was_waited_for, "the whole stream was read before anything of it was sent"
+        assert server.requests[0].body == LARGE * 2
 
     def test_sent_body_is_let_go(self, transport: Transport, server: LoopbackServer) -> None:
         """An idle connection keeps nothing of the last upload alive: neither its bytes nor the file they are from."""
