@@ -20,7 +20,7 @@ import tilde_auth_sandbox.metadata
 from metadata_server import PATH, TOKEN, token_answer, token_body
 from support import FakeClock
 from tilde.exceptions import APIError, CredentialsError, SerializationError, TildeError
-from tilde.plugins import Clock, NotSentError, OutcomeUnknownError
+from tilde.plugins import Clock, NotSentError, OutcomeUnknownError, TransportSettings
 from tilde_auth_sandbox.metadata import MAX_ANSWER_BYTES, MetadataEndpoint
 from tilde_core.testing import Behavior, LoopbackServer, behaviors
 from tilde_core.testing.contract.failures import unused_port
@@ -35,7 +35,7 @@ def server() -> Iterator[LoopbackServer]:
 
 
 def endpoint(server: LoopbackServer, clock: Clock | None = None, host: str = "127.0.0.1") -> MetadataEndpoint:
-    return MetadataEndpoint(f"http://{host}:{server.port}{PATH}?signature=1", clock or Clock())
+    return MetadataEndpoint(f"http://{host}:{server.port}{PATH}?signature=1", clock or Clock(), TransportSettings())
 
 
 def failure(server: LoopbackServer, behavior: Behavior, clock: Clock | None = None) -> TildeError:
@@ -105,7 +105,7 @@ def test_localhost_may_be_the_ipv6_one() -> None:
         forward(listener, server)
         server.enqueue(token_answer())
         uri = f"http://localhost:{listener.getsockname()[1]}{PATH}"
-        assert MetadataEndpoint(uri, Clock()).fetch().token == TOKEN
+        assert MetadataEndpoint(uri, Clock(), TransportSettings()).fetch().token == TOKEN
         assert server.requests[0].header("Host") == [f"localhost:{listener.getsockname()[1]}"]
 
 
@@ -254,4 +254,4 @@ def test_what_is_left_out_or_null_is_empty(server: LoopbackServer) -> None:
 @pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example"])
 def test_a_name_that_leads_nowhere(host: str) -> None:
     with pytest.raises(NotSentError):
-        MetadataEndpoint(f"https://{host}{PATH}", Clock()).fetch()
+        MetadataEndpoint(f"https://{host}{PATH}", Clock(), TransportSettings()).fetch()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tilde.plugins import Clock
+from tilde.plugins import Clock, Dialer, Route, TransportSettings
 from tilde_auth_sandbox.endpoint import Endpoint
 
 __all__ = ["Deadline", "connected"]
@@ -33,9 +32,14 @@ class Deadline:
 
 
 @contextmanager
-def connected(endpoint: Endpoint, deadline: Deadline) -> Iterator[http.client.HTTPConnection]:
-    """Connect straight to `endpoint`, whatever the environment says of proxies; closed when the block ends."""
-    with _secured(endpoint, _reached(endpoint, deadline), deadline) as opened:
+def connected(
+    endpoint: Endpoint, network: TransportSettings, deadline: Deadline
+) -> Iterator[http.client.HTTPConnection]:
+    """Connect straight to `endpoint`, whatever `network` says of proxies; closed when the block ends.
+
+    Raises `DialFailed`, `OSError`, and `ConfigurationError` for certificates that cannot be used.
+    """
+    with _secured(endpoint, network, _reached(endpoint, deadline), deadline) as opened:
         connection = http.client.HTTPConnection(endpoint.name, endpoint.port)
         connection.default_port = 443 if endpoint.is_tls else 80  # is left out of the header Host
         connection.set_debuglevel(0)  # whatever it is for others: it would print the path
@@ -53,12 +57,13 @@ def _reached(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
     raise errors[0]
 
 
-def _secured(endpoint: Endpoint, opened: socket.socket, deadline: Deadline) -> socket.socket:
+def _secured(
+    endpoint: Endpoint, network: TransportSettings, opened: socket.socket, deadline: Deadline
+) -> socket.socket:
     if not endpoint.is_tls:
         return opened
     with opened:  # it is the TLS socket's, unless there will be none
-        opened.settimeout(deadline.left)
-        return ssl.create_default_context().wrap_socket(opened, server_hostname=endpoint.name)
+        return Dialer(network).secure(opened, Route.to(endpoint.origin), deadline.left)
 
 
 class _TimedSocket:

@@ -10,7 +10,7 @@ import http.client
 
 from tilde import __version__
 from tilde.exceptions import APIError, CredentialsError, SerializationError
-from tilde.plugins import Clock, ErrorTable, OutcomeUnknownError, Request, Timeout
+from tilde.plugins import Clock, DialFailed, ErrorTable, OutcomeUnknownError, Request, Timeout, TransportSettings
 from tilde_auth_sandbox.connection import Deadline, connected
 from tilde_auth_sandbox.credentials import SandboxCredentials, read_credentials
 from tilde_auth_sandbox.endpoint import parse_endpoint
@@ -31,11 +31,15 @@ _ERRORS = ErrorTable(
 
 
 class MetadataEndpoint:
-    """The endpoint at `uri`. Raises `ConfigurationError` for one that a token must not be fetched from."""
+    """The endpoint at `uri`, which is verified as `network` says if it is behind TLS.
 
-    def __init__(self, uri: str, clock: Clock) -> None:
+    Raises `ConfigurationError` for one that a token must not be fetched from.
+    """
+
+    def __init__(self, uri: str, clock: Clock, network: TransportSettings) -> None:
         self._endpoint = parse_endpoint(uri)
         self._clock = clock
+        self._network = network
         # What errors say of the request: its path may be a secret.
         self._described = Request(method="GET", url=self._endpoint.origin, timeout=Timeout.of(TIMEOUT))
 
@@ -46,7 +50,7 @@ class MetadataEndpoint:
             status, body = self._exchange()
         except http.client.HTTPException as error:
             failure = _ERRORS.translate(error, self._described)  # raised below: what it comes from quotes the answer
-        except (OSError, UnicodeError) as error:
+        except (DialFailed, OSError, UnicodeError) as error:
             raise _ERRORS.translate(error, self._described) from error
         if failure is not None:
             raise failure
@@ -54,7 +58,7 @@ class MetadataEndpoint:
         return read_credentials(body)
 
     def _exchange(self) -> tuple[int, bytes]:
-        with connected(self._endpoint, Deadline(self._clock, TIMEOUT)) as connection:
+        with connected(self._endpoint, self._network, Deadline(self._clock, TIMEOUT)) as connection:
             connection.request("GET", self._endpoint.target, headers=_HEADERS)
             with connection.getresponse() as answer:
                 return answer.status, _body(answer) if answer.status == 200 else b""

@@ -14,7 +14,7 @@ def open_provider(settings: CredentialSettings) -> CredentialProvider | None:
         return None
     from tilde_auth_sandbox.metadata import MetadataEndpoint
 
-    endpoint = MetadataEndpoint(settings.sandbox_credentials_uri, settings.clock)
+    endpoint = MetadataEndpoint(settings.sandbox_credentials_uri, settings.clock, settings.network)
     return RefreshableCredentials(settings, endpoint.fetch)
 
 

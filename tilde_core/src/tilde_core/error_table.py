@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 import socket
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tilde_core.exceptions import NotSentError, OutcomeUnknownError, TransportError
 from tilde_core.http import Request
-from tilde_core.network.failures import CLIENT_CERT_ADVICE, DialFailed, certificate_failure, wants_client_cert
+from tilde_core.network.failures import (
+    CLIENT_CERT_ADVICE,
+    DialFailed,
+    certificate_failure,
+    dial_failure,
+    wants_client_cert,
+)
+from tilde_core.network.route import Route
 
 __all__ = ["ErrorTable", "error_about"]
 
@@ -93,8 +101,16 @@ def _told_by_network(error: BaseException, request: Request) -> DialFailed | Non
     if wants_client_cert(error):
         host = urlsplit(request.safe_url).netloc
         return DialFailed(f"{host} ended the TLS handshake: {CLIENT_CERT_ADVICE}", is_permanent=True)
+    if isinstance(error, OSError) and _is_of_handshake(error):
+        return dial_failure(error, Route.to(request.url), request.timeout.connect)
     refusal = _REFUSED_TUNNEL.fullmatch(str(error)) if type(error).__name__ in ("ProxyError", "OSError") else None
     return None if refusal is None else _refused_by_proxy(refusal, urlsplit(request.safe_url).netloc)
+
+
+def _is_of_handshake(error: BaseException) -> bool:
+    """Whether it was raised before TLS stood: a library that connects by itself, as one does for a session of the
+    user's own, calls it the same as what is met later."""
+    return any(frame.f_code.co_name == "do_handshake" for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _refused_by_proxy(refusal: re.Match[str], host: str) -> DialFailed:

@@ -157,6 +157,7 @@ class Runtime:
             api_key_keyring=self.config.api_key_keyring.value,
             credential_process=self.config.credential_process.value,
             sandbox_credentials_uri=self.config.sandbox_credentials_uri.value,
+            network=self._transport_settings(),
             clock=self.clock,
             send=lambda request: self.transport().send(request),
         )

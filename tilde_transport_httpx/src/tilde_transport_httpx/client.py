@@ -29,7 +29,8 @@ class OwnClient:
         """Send `request` and return the answer with its body unread."""
         origin, target = split_url(request)  # without user info, of which httpx would make credentials
         lines = lines_with_own(request, self._client.headers.multi_items())
-        outgoing = to_backend(request, httpx.URL(origin + target), lines)
+        # A signed URL is good to the letter only. Any other one is the user's hooks' to change.
+        outgoing = to_backend(request, httpx.URL(origin + target), lines, target if request.presigned else None)
         with ERRORS.guard(request, quotes_urls=True), secrets_hidden():
             answer = self._exchange(request, outgoing)
         if answer.is_stream_consumed:  # an event hook has read it, and httpx has decoded it

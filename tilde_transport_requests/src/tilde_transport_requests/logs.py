@@ -21,6 +21,7 @@ class _HideQueries(logging.Filter, threading.local):
     def filter(self, record: logging.LogRecord) -> bool:
         if self.sending:
             record.msg, record.args = _QUERY.sub("", record.getMessage()), ()
+            record.exc_info = record.exc_text = None  # the errors that urllib3 logs quote the head of the answer
         return True
 
 

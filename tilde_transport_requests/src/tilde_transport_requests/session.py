@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from tilde_transport_requests.answers import Answers, Places
 from tilde_transport_requests.connections import body_of
 from tilde_transport_requests.errors import ERRORS
 from tilde_transport_requests.logs import queries_hidden
+from tilde_transport_requests.wire import check_head
 
 __all__ = ["OwnSession"]
 
@@ -93,6 +95,7 @@ class OwnSession:
 
     def _response(self, request: Request, answer: requests.Response, free: Callable[[], None]) -> Response:
         was_read = getattr(answer, "_content_consumed", False)
+        _check_head(answer)
         if isinstance(answer.raw, BaseHTTPResponse) and not was_read:
             return self._answers.response(request, answer.raw, free)
         # A hook has read the body, or an adapter that is none of urllib3 has made it up. requests has decoded it.
@@ -105,6 +108,16 @@ class OwnSession:
 def _dispatched(hooks: Any, answer: requests.Response, options: dict[str, Any]) -> requests.Response:
     hooked: requests.Response = dispatch_hook("response", hooks, answer, **options)  # type: ignore[no-untyped-call]
     return hooked
+
+
+def _check_head(answer: requests.Response) -> None:
+    original = getattr(answer.raw, "_original_response", None)  # private, but requests itself reads cookies from it
+    if isinstance(original, http.client.HTTPResponse):
+        try:
+            check_head(original)
+        except http.client.HTTPException:
+            answer.close()
+            raise
 
 
 class _Body:

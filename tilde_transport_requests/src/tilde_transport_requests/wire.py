@@ -22,7 +22,7 @@ from urllib3.util import SKIP_HEADER
 
 from tilde.plugins import Dialer, Route, Timeout
 
-__all__ = ["Outgoing", "pool_manager"]
+__all__ = ["Outgoing", "check_head", "pool_manager"]
 
 _LOST_HEADERS = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect)
 
@@ -50,8 +50,13 @@ class _StrictResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head; one malformed header line makes http.client lose all that follow, and urllib3 log them."""
         super().begin()
-        if any(isinstance(defect, _LOST_HEADERS) for defect in self.msg.defects):
-            raise http.client.HTTPException("malformed header line")
+        check_head(self)
+
+
+def check_head(answer: http.client.HTTPResponse) -> None:
+    """Raise `http.client.HTTPException` if header lines were lost."""
+    if any(isinstance(defect, _LOST_HEADERS) for defect in answer.msg.defects):
+        raise http.client.HTTPException("malformed header line")
 
 
 class _ToTheLetter(HTTPConnection):

@@ -173,8 +173,10 @@ class CredentialSettings:
     command, that the config file names; `sandbox_credentials_uri` where a sandbox gets its tokens, if this is one.
 
     `send` sends a request of the plugin's own through the transport, without credentials and without retries: a
-    provider never calls back into the client. `clock` is where time comes from. `on_refresh` is to be called after each
-    token that was fetched, with its end; it tells the observers. `RefreshableCredentials` takes care of both.
+    provider never calls back into the client. `network` has the settings of connections, for a plugin that opens some
+    of its own (with a `Dialer`) because they are not for the transport. `clock` is where time comes from. `on_refresh`
+    is to be called after each token that was fetched, with its end; it tells the observers. `RefreshableCredentials`
+    takes care of both.
     """
 
     endpoint_url: str
@@ -184,6 +186,7 @@ class CredentialSettings:
     api_key_function: ApiKeyFunction | None = None
     api_key_keyring: KeyringEntry | None = None
     credential_process: CredentialProcess | None = None
+    network: TransportSettings = field(default_factory=TransportSettings)
     clock: Clock = field(default_factory=Clock)
     on_refresh: Callable[[datetime], None] = _tell_nobody
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,9 @@ def _in_words(error: Exception, who: str) -> str | None:
 
 def _general(error: Exception, who: str, timeout: float | None) -> str:
     if isinstance(error, TimeoutError):
-        return f"{who} took no connection within {timeout} seconds: is it reachable?"
+        # Of a limit for all of it, what was left for this step is a number that nobody has set.
+        limit = "" if timeout is None else f" within {math.ceil(timeout * 10) / 10} seconds"
+        return f"{who} took no connection{limit}: is it reachable?"
     return f"no connection to {who}{_detail(error)}"
 
 
