@@ -14,6 +14,7 @@ from typing import Any
 
 from mkdocs.__main__ import cli
 
+from front_matter import with_front_matter
 from reference_pages import REFERENCE, reference_text
 from repository_pages import links_of, page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere
@@ -45,10 +46,11 @@ def write_pages() -> list[str]:
     """Write all pages and return them, relative to the folder of the pages."""
     pages = {page_of(file): page_text(file) for file in pages_linked_from(documents(), ROOT)}
     pages |= {page.file: reference_text(page, ROOT) for page in REFERENCE}
+    titles = {page.file: f"{page.title} (reference)" for page in REFERENCE}
     for page, text in pages.items():
         target = WORK / "pages" / page
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        target.write_text(with_front_matter(text, titles.get(page)), encoding="utf-8")
     return list(pages)
 
 
@@ -65,16 +67,22 @@ def in_reading_order(pages: list[str]) -> list[str]:
 def navigation(pages: list[str]) -> list[Any]:
     """Return the navigation. A document that has no place here stands behind the others."""
     plugins = in_reading_order([page for page in pages if page.startswith("plugins/")])
+    examples = [page for page in pages if page.startswith("examples/")]
     project = ["architecture.md", "coverage.md", "contributing.md", "changelog.md"]
     first: list[Any] = [
         {"Home": "index.md"},
         "guide.md",
-        {"Sandboxes": "sandboxes.md"},
+        {"Sandboxes": ["sandboxes.md", "tilde_auth_sandbox/README.md"]},
         "corporate-networks.md",
+        "diagnosis.md",
         {"Local server": ["local-server.md", "conformance.md"]},
         {"Plugins": plugins or "plugins.md"},
     ]
-    last = [{"Reference": [{page.title: page.file} for page in REFERENCE]}, {"Project": project}]
+    last = [
+        {"Examples": examples},
+        {"Reference": [{page.title: page.file} for page in REFERENCE]},
+        {"Project": project},
+    ]
     placed = json.dumps([first, last])
     others = [page for page in map(page_of, documents()) if f'"{page}"' not in placed]
     return [*first, *others, *last]
@@ -82,8 +90,8 @@ def navigation(pages: list[str]) -> list[Any]:
 
 def configuration(pages: list[str]) -> dict[str, Any]:
     """Return what is added to `mkdocs.yml`."""
-    known = {page_of(file) for file in documents()}
-    linked_only = [page for page in pages if page not in known and not page.startswith("reference/")]
+    nav = navigation(pages)
+    placed = json.dumps(nav)
     return {
         "INHERIT": str(ROOT / "docs_site/mkdocs.yml"),
         "docs_dir": str(WORK / "pages"),
@@ -95,8 +103,8 @@ def configuration(pages: list[str]) -> dict[str, Any]:
                 "handlers": {"python": {"paths": [str(ROOT / path) for path in SOURCES]}},
             }
         },
-        "nav": navigation(pages),
-        "not_in_nav": "\n".join(f"/{page}" for page in linked_only),
+        "nav": nav,
+        "not_in_nav": "\n".join(f"/{page}" for page in pages if f'"{page}"' not in placed),
     }
 
 

@@ -27,6 +27,10 @@ MODULES = {
 _MODULES_IN_MODULES = {"tilde.exceptions", "tilde.models", "tilde.plugins"}
 
 
+# What users get from the SDK and never make themselves: how they are made is nothing to them.
+_NOT_MADE_BY_USERS = "merge_init_into_class: false"
+
+
 @dataclass(frozen=True)
 class ReferencePage:
     """One page. `names` are those of `module` in their order; the name "…" is all that no page names."""
@@ -55,6 +59,7 @@ REFERENCE = (
         "Organizations Organization OrganizationSummary Members Member Invitations Invitation MyInvitations Groups "
         "Group GroupMembers GroupMember EffectiveGroup Agents Agent Roles Role APIKeys APIKey CreatedAPIKey "
         "CurrentUser User UserSummary NameCheck PrincipalType",
+        _NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/policies.md",
@@ -62,6 +67,7 @@ REFERENCE = (
         "tilde.models",
         "Who may do what. The language of policies is described with the [local server](../local-server.md).",
         "Policies Policy PolicyAttachment EffectivePolicy ValidationResult ValidationError ApprovalResult",
+        _NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/repositories.md",
@@ -71,6 +77,7 @@ REFERENCE = (
         "Repository Repositories AllRepositories Session Commits Commit CommitResult Entry EntryRecord Secrets "
         "Secret SecretEntry Connectors Connector RepositoryConnectors ConnectorType ConnectionTestResult Imports "
         "ImportJob SourceMetadata",
+        _NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/objects.md",
@@ -79,6 +86,7 @@ REFERENCE = (
         "Files: those of a session to read and write, those of a commit to read.",
         "SessionObjects CommitObjects ReadableObjects ObjectReader ObjectWriter TextObjectWriter ObjectData "
         "ObjectMetadata ListingEntry PutObjectResult CopyObjectResult",
+        _NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/sandboxes.md",
@@ -88,12 +96,14 @@ REFERENCE = (
         "Sandboxes Sandbox SandboxStatus SandboxMode RunAs Command RunResult OutputStream LogStream Shell Process "
         "Terminal SandboxTriggers SandboxTrigger SandboxTriggerConfig SandboxTriggerCondition SandboxTriggerRuns "
         "SandboxTriggerRun",
+        _NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/models.md",
         "Lists and settings",
         "tilde.models",
         "What is common to all of the API: lists, settings, tokens, plugins.",
+        options=_NOT_MADE_BY_USERS,
     ),
     ReferencePage(
         "reference/exceptions.md",

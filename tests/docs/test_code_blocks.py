@@ -116,6 +116,14 @@ def test_every_block_has_a_language_that_is_checked(document: Path) -> None:
     assert not unknown, f"the languages of code blocks are {', '.join(RUNNERS)}"
 
 
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.stem != "tutorial-transport"], ids=_name)
+def test_code_fits_the_site(document: Path) -> None:
+    """What is printed (`text`) is broken there; the lines of one tutorial are counted, so they may be longer."""
+    code = [block for block in blocks_of(document) if block.language != "text"]
+    wide = [f"{block}: {line}" for block in code for line in block.text.splitlines() if len(line) > 100]
+    assert not wide, "a line of code has at most 100 characters"
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", document.read_text(encoding="utf-8"))

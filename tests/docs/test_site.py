@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.blocks import ROOT
+from front_matter import description_of, with_front_matter
 from reference_pages import MODULES, REFERENCE, missing_names, public_names, reference_text
 from repository_pages import page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere, loads_of_page
@@ -89,6 +90,31 @@ def test_only_one_page_of_a_module_takes_the_rest() -> None:
     takers = [page.module for page in REFERENCE if "…" in page.names]
     assert len(takers) == len(set(takers))
     assert [module for module in MODULES if module not in takers and missing_names(module, ROOT)] == []
+
+
+def test_how_handles_are_made_is_not_shown() -> None:
+    """The SDK makes them, and nobody else."""
+    pages = [page for page in REFERENCE if page.module == "tilde.models"]
+    assert pages
+    assert all("merge_init_into_class: false" in reference_text(page, ROOT) for page in pages)
+
+
+def test_a_page_says_in_its_head_what_it_is_about() -> None:
+    text = "# Title\n\nOf `code`, **marks**\nand [a link](there.md).\n\nMore.\n"
+    assert with_front_matter(text) == f'---\ndescription: "Of code, marks and a link."\n---\n\n{text}'
+    assert with_front_matter(text, "Other").startswith('---\ntitle: "Other"\ndescription: ')
+
+
+def test_a_long_description_is_cut_between_words() -> None:
+    description = description_of(f"# Title\n\n{'word ' * 50}\n")
+    assert description.endswith("word …")
+    assert len(description) <= 160
+
+
+@pytest.mark.parametrize("below", ["", "\n## Section\n\nText", "\n| a |\n|---|", "\n```sh\nls\n```", "\n- point"])
+def test_a_page_that_does_not_say_what_it_is_about_is_an_error(below: str) -> None:
+    with pytest.raises(ValueError, match="Title"):
+        description_of(f"# Title\n{below}\n")
 
 
 @pytest.mark.parametrize(

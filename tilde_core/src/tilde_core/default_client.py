@@ -108,3 +108,4 @@ class _DefaultOrganizations(Organizations):
 
 
 organizations: Organizations = _DefaultOrganizations()
+"""The organizations that the caller belongs to, by the default client: that of `configure`, or else one of its own."""

@@ -28,7 +28,7 @@ shows a token or the query of a URL.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tilde_core.sandbox_io.output import RunResult
@@ -63,9 +63,6 @@ __all__ = [
     "WaitTimeoutError",
     "error_for_status",
 ]
-
-# Mostly there, but it may be `None`: type checkers know what it is, and ask nobody to prove that it is there.
-_Result: TypeAlias = "RunResult | Any"
 
 
 class TildeError(Exception):
@@ -211,7 +208,8 @@ class CredentialsError(TildeError):
 class CommandLostError(OutcomeUnknownError):
     """The connection to a command broke while it ran, and with that it is ended. `result` has what it had printed."""
 
-    result: _Result = None
+    # Mostly there, but it may be `None`: type checkers know what it is, and ask nobody to prove that it is there.
+    result: RunResult | Any = None
 
 
 class SerializationError(TildeError):
@@ -259,7 +257,7 @@ class SandboxError(TildeError):
     command had printed, if one ran.
     """
 
-    result: _Result = None
+    result: RunResult | Any = None
 
     def __init__(
         self,
@@ -298,7 +296,7 @@ class CommandError(TildeError):
     ) -> None:
         super().__init__(message, operation=operation, request_id=request_id)
         self.exit_code = exit_code
-        self.result: _Result = result
+        self.result: RunResult | Any = result
 
 
 _BY_STATUS: dict[int, type[APIError]] = {

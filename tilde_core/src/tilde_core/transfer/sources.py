@@ -29,7 +29,10 @@ class ReadableFile(Protocol):
 
 
 _Piece = bytes | bytearray | memoryview
-ObjectData = Union[_Piece, "os.PathLike[Any]", ReadableFile, Iterable[_Piece]]
+ObjectData = Union[
+    bytes, bytearray, memoryview, "os.PathLike[Any]", ReadableFile, Iterable[bytes | bytearray | memoryview]
+]
+"""What can be stored as an object: bytes, a path, a binary file, or the pieces of the content one after another."""
 
 
 class Source(Protocol):
