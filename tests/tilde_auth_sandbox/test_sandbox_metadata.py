@@ -158,7 +158,7 @@ def test_an_error_status(server: LoopbackServer, status: int) -> None:
 def test_nobody_listens() -> None:
     url = f"http://127.0.0.1:{unused_port()}"
     with pytest.raises(NotSentError, match=f"{url.removeprefix('http://')} refused the connection") as caught:
-        MetadataEndpoint(f"{url}{PATH}", Clock()).fetch()
+        MetadataEndpoint(f"{url}{PATH}", Clock(), TransportSettings()).fetch()
     assert caught.value.url == url
 
 
