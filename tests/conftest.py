@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 import tilde_core.default_client
@@ -62,6 +63,17 @@ VARIABLES = (
     "CURL_CA_BUNDLE",
     "REQUEST_METHOD",
 )
+
+
+# A machine that is busy takes its time for an example; and what passes today passes tomorrow.
+hypothesis.settings.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -59,7 +59,9 @@ def test_a_silence_longer_than_the_time_out(server: Server, transport: str, repo
     # In vain, a request for the log waits; the one that creates a sandbox must not.
     created, hasty = repo.sandboxes.create(command="echo one; sleep 1.5; echo two"), Timeout(read=0.4)
     with (
-        Client(server.api_key, endpoint_url=server.endpoint_url, transport=transport, timeout=hasty) as client,
+        Client(
+            server.api_key, endpoint_url=server.endpoint_url, transport=transport, timeout=hasty, max_retries=9
+        ) as client,
         client.repository(repo.path).sandboxes.get(created.id).stdout() as stream,
     ):
         assert list(stream) == ["one\n", "two\n"]

@@ -92,7 +92,7 @@ def names(shared_server: Server, gate: Callable[[Server], Gated]) -> Iterator[Na
 
 
 @_SCHEMA.parametrize()
-@settings(max_examples=20, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_operation(case: schemathesis.Case[Any], names: Names) -> None:
     known = names.of(case.operation.path)
     if case.meta is None or case.meta.generation.mode is schemathesis.GenerationMode.POSITIVE:

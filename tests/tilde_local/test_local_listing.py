@@ -110,7 +110,7 @@ def check_pages(fetch: Any, expected: list[str], after: str, amount: int) -> Non
     assert [each.path for each in fetch(after, amount)] == rest[:amount]
 
 
-examples = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+examples = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @examples

@@ -62,7 +62,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     made.database.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(commits=HISTORIES)
 def test_it_agrees_with_the_diff(history: History, commits: list[dict[str, tuple[str, str] | None]]) -> None:
     repository = history.of(commits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox_service import COMMITTED, SandboxService, status
@@ -43,7 +43,6 @@ class Log:
             raise OutcomeUnknownError("the connection broke")
 
 
-@settings(deadline=None)
 @given(TEXTS, CONNECTIONS, st.integers(1, 7))
 def test_lines(characters: list[str], connections: list[tuple[int, bool]], size: int) -> None:
     text = "".join(characters)
@@ -55,7 +54,6 @@ def test_lines(characters: list[str], connections: list[tuple[int, bool]], size:
     assert all(line and "\n" not in line[:-1] for line in lines)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), CONNECTIONS, st.integers(1, 7))
 def test_bytes(whole: bytes, connections: list[tuple[int, bool]], size: int) -> None:
     log = Log(whole, connections, size)

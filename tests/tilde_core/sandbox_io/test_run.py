@@ -14,13 +14,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from exec_service import exit_message
 from sandbox_service import PLACE, status
 from shells import RUNNING, Rig
+from support import eventually
 from tilde.exceptions import (
     CommandError,
     CommandLostError,
@@ -213,19 +214,21 @@ class TestInput:
 class TestCallbacks:
     def test_bytes_come_while_it_runs(self, sh: Shell, tmp_path: Path) -> None:
         """The command goes on only when the callback has seen the line before."""
-        fifo = tmp_path / "fifo"
-        os.mkfifo(fifo)
+        # One each: who opens the same one again may find the writer of before, and the end of what that had to say.
+        first, second = fifos = [tmp_path / "first", tmp_path / "second"]
+        for fifo in fifos:
+            os.mkfifo(fifo)
         seen: list[tuple[str, bytes, bool]] = []
         here = threading.current_thread()
 
         def out(data: bytes) -> None:
             seen.append(("out", data, threading.current_thread() is here))
-            fifo.write_text("go on\n")
+            fifos.pop(0).write_text("go on\n")
 
         def err(data: bytes) -> None:
             seen.append(("err", data, threading.current_thread() is here))
 
-        script = f'echo one; read line < {fifo}; echo "$line" >&2; echo two; read line < {fifo}'
+        script = f'echo one; read line < {first}; echo "$line" >&2; echo two; read line < {second}'
         result = sh.run(script, on_stdout=out, on_stderr=err)
         assert seen[0] == ("out", b"one\n", True)
         assert sorted(seen[1:]) == [("err", b"go on\n", True), ("out", b"two\n", True)]
@@ -282,20 +285,20 @@ class TestTimeOuts:
     def test_it_is_ended_and_what_it_printed_is_told(
         self, rig: Rig, sh: Shell, script: str, with_callback: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        write = Recording.write
+        wait = Recording.wait
         seen: list[bytes] = []
 
         def see(data: bytes) -> None:
             seen.append(data)
             rig.clock.sleep(3600)
 
-        def note(recording: Recording, name: Literal["stdout", "stderr"], data: bytes) -> None:
-            if name == "stdout":
+        def wait_too_long(recording: Recording, deadline: float | None) -> None:
+            if not with_callback and deadline is not None:
+                eventually(lambda: len(recording.stdout) > 0)
                 rig.clock.sleep(3600)
-            write(recording, name, data)
+            wait(recording, deadline)
 
-        if not with_callback:
-            monkeypatch.setattr(Recording, "write", note)
+        monkeypatch.setattr(Recording, "wait", wait_too_long)
         with pytest.raises(CommandTimeoutError, match=r"took longer than 600\.5 seconds, and was ended") as caught:
             sh.run(script, timeout=600.5, on_stdout=see if with_callback else None, stdin=b"x" * 20 * MIB)
         error = caught.value

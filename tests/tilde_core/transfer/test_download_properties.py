@@ -59,7 +59,7 @@ def step(file: io.BufferedIOBase, name: str, number: int) -> object:
     skip=st.sampled_from([0, 700, 10_000]),
 )
 @example(steps=[("readline", 2)], stops=[1], cache=False, start=1, size=None, skip=0)  # a line in two pieces
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_like_a_file_in_memory(
     steps: list[tuple[str, int]], stops: list[int], cache: bool, start: int, size: int | None, skip: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -112,6 +113,9 @@ def _read(fd: int) -> bytes:
         return stream.read()
 
 
+_numbers = itertools.count(1)
+
+
 class Start:
     """Makes sandboxes on a runner; each is closed when the test is over."""
 
@@ -119,7 +123,6 @@ class Start:
         self.runner = runner
         self._root = root
         self._stack = stack
-        self._number = 0
 
     def __call__(
         self,
@@ -129,17 +132,16 @@ class Start:
         mountpoint: str = "/sandbox",
         image: str = "any",
     ) -> Sandbox:
-        self._number += 1
         tree = self.make_tree(files or {})
         spec = ContainerSpec(
-            id=f"test-{self._number}", tree=tree, mountpoint=mountpoint, image=image, limits=limits or Limits()
+            id=f"test-{next(_numbers)}", tree=tree, mountpoint=mountpoint, image=image, limits=limits or Limits()
         )
         container = self.runner.start(spec)
         self._stack.callback(container.close)
         return Sandbox(container, tree)
 
     def make_tree(self, files: Mapping[str, str | bytes]) -> Path:
-        tree = self._root / f"tree-{self._number}"
+        tree = self._root / f"tree-{next(_numbers)}"
         tree.mkdir(parents=True)
         for name, content in files.items():
             path = tree / name
@@ -181,7 +183,7 @@ def stack() -> Iterator[ExitStack]:
 @pytest.fixture
 def starter(tmp_path: Path, stack: ExitStack) -> Callable[[Runner], Start]:
     """Starts sandboxes on a runner of the test's own."""
-    return lambda runner: Start(runner, tmp_path / f"trees-{id(runner)}", stack)
+    return lambda runner: Start(runner, tmp_path / "trees", stack)
 
 
 @pytest.fixture(params=["namespaces", "plain"])

@@ -7,7 +7,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,6 +180,30 @@ def test_a_launcher_that_died_is_started_again(starter: Callable[[Runner], Start
     assert start().run("true").code == 0
     # What it launched is not affected.
     assert before.run("true").code == 0
+    runner.close()
+
+
+@pytest.fixture
+def in_background() -> Iterator[None]:
+    """As a shell starts background jobs, and nohup."""
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("in_background")
+@pytest.mark.parametrize("kind", ["plain", "namespaces"])
+def test_what_a_server_in_the_background_ignores_its_commands_do_not(
+    starter: Callable[[Runner], Start], tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Ctrl-C in a terminal would do nothing."""
+    request.getfixturevalue(kind)  # skips where there is none
+    runner = (PlainRunner if kind == "plain" else NamespacesRunner)(tmp_path / "scratch")
+    sandbox = starter(runner)()
+    for number in ("INT", "QUIT", "HUP"):
+        assert sandbox.run("sh", "-c", f"kill -{number} $$; echo ignored").stdout == b""
     runner.close()
 
 

@@ -24,9 +24,6 @@ from .messages import Message
 
 __all__ = ["Monitor", "become_command", "exit_code", "open_terminal", "start_monitor"]
 
-# What Python ignores, and programs count on.
-_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD)
-
 
 def exit_code(status: int) -> int:
     """Of a status that wait() gave, as shells say it: 128 + n for signal n."""
@@ -160,8 +157,10 @@ class _Command:
             os.dup2(fd, number)
         self._change_directory()
         self._restrict()
-        for number_of_signal in _RESTORED:
-            signal.signal(number_of_signal, signal.SIG_DFL)
+        # What Python ignores, and a server that runs in the background (with `&` or nohup), and programs count on.
+        for number_of_signal in signal.valid_signals():
+            if signal.getsignal(number_of_signal) is signal.SIG_IGN:
+                signal.signal(number_of_signal, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
     def _change_directory(self) -> None:
