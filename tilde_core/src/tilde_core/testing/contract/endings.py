@@ -44,7 +44,7 @@ class EndingRules(WebSocketRules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server, timeout=PATIENT)
-        assert opened.receive() == b"done"
+        assert opened.receive(10) == b"done"
         opened.close()
 
     def test_no_answer_to_pings_is_noticed(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -53,7 +53,7 @@ class EndingRules(WebSocketRules):
         server.enqueue(websocket(lambda peer: wait_for(gate)))
         opened = self.open(connector, server, timeout=SILENT)
         with pytest.raises(OutcomeUnknownError, match=r"nothing for 0\.5 seconds"):
-            opened.receive()
+            opened.receive(5)
         opened.close()
 
     @pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
@@ -135,8 +135,11 @@ class EndingRules(WebSocketRules):
             reading = pool.submit(opened.receive)
             writing = pool.submit(opened.send, b"x" * 20 * MIB)
             (opened if how == "connection" else connector).close()
-            assert isinstance(reading.exception(10), OutcomeUnknownError)
-            assert isinstance(writing.exception(10), OutcomeUnknownError)
+            try:
+                assert isinstance(reading.exception(5), OutcomeUnknownError)
+                assert isinstance(writing.exception(5), OutcomeUnknownError)
+            finally:
+                gate.set()  # who is not woken up by `close` is by the end of the connection
 
     def test_a_closed_connector_opens_nothing(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """It says that it is closed."""
