@@ -7,7 +7,7 @@ looks at the whole when all have run. So nothing runs twice, and `pytest tests/e
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
@@ -48,9 +48,13 @@ class Outcomes:
                     )
                     yield f"{suite:<15}{transport:<18}{counts}"
 
-    def differences(self, *, is_whole: bool = True) -> Iterator[str]:
-        """What is not the same on all transports. Of a run that is not the whole, a missing test says nothing."""
+    def differences(self, *, is_whole: bool = True, wanted: Sequence[str] = ()) -> Iterator[str]:
+        """What is not the same on all transports, and of those that are `wanted`, the cells that are empty.
+
+        Of a run that is not the whole, a missing test says nothing.
+        """
         for suite, transports in sorted(self._cells.items()):
+            yield from (f"{suite}: no test ran on {name}" for name in wanted if name not in transports)
             for test in sorted({test for tests in transports.values() for test in tests}):
                 found = {name: tests.get(test, "not run") for name, tests in transports.items()}
                 seen = set(found.values()) - (set() if is_whole else {"not run"})
@@ -87,16 +91,19 @@ class Matrix:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         """Show the matrix, and what differs."""
-        rows = [*self._outcomes.rows()]
-        if rows:
+        lines = [*self._outcomes.rows(), *self._differences(config)]
+        if lines:
             terminalreporter.section("transports")
-            for line in [*rows, *self._differences(config)]:
+            for line in lines:
                 terminalreporter.write_line(line)
 
     def _differences(self, config: pytest.Config) -> list[str]:
         chosen = [config.getoption("-k"), config.getoption("-m"), config.getoption("lf", False)]
         is_whole = not any(chosen) and not any("::" in argument for argument in config.args)
-        return [*self._outcomes.differences(is_whole=is_whole and not config.getoption("maxfail", 0))]
+        is_whole = is_whole and not config.getoption("maxfail", 0)
+        is_everything = is_whole and config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        wanted = INSTALLED_TRANSPORTS if is_everything else ()
+        return [*self._outcomes.differences(is_whole=is_whole, wanted=wanted)]
 
 
 def _cell(item: pytest.Item) -> Cell | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from contract.faulty_messages import Sound, contract_of, copy_of
+from contract.faulty_messages import Sound, contract_of, copy_of, opened
 from tilde.exceptions import TildeError
 from tilde.plugins import (
     ConfigurationError,
@@ -23,7 +23,6 @@ from tilde.plugins import (
     TransportError,
     TransportSettings,
 )
-from tilde_transport_httpx import HttpxTransport
 
 __all__ = ["FAULTS", "Sound", "contract_of"]
 
@@ -144,7 +143,7 @@ class QuotesUrls(Sound):
 class OpensAnew(Sound):
     def send(self, request: Request) -> Response:
         self.inner.close()
-        self.inner = HttpxTransport(self.settings)
+        self.inner = opened(self.settings)
         return super().send(request)
 
 
@@ -242,7 +241,7 @@ class ReopensItself(Sound):
         except NotSentError as error:
             if "closed" not in error.message:
                 raise
-            self.inner = HttpxTransport(self.settings)
+            self.inner = opened(self.settings)
             return super().send(request)
 
 
@@ -250,7 +249,7 @@ class LeavesReadersAlone(Sound):
     """Only the idle connections are closed."""
 
     def close(self) -> None:
-        self.left, self.inner = self.inner, HttpxTransport(self.settings)
+        self.left, self.inner = self.inner, opened(self.settings)
         self.inner.close()
 
 

@@ -7,9 +7,11 @@ import netrc
 import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from tilde.plugins import (
     ByteStream,
@@ -23,7 +25,16 @@ from tilde.plugins import (
 from tilde_core.testing.contract import TransportContract
 from tilde_transport_httpx import HttpxTransport
 
-__all__ = ["FAULTS", "Sound", "contract_of", "copy_of"]
+__all__ = ["FAULTS", "Sound", "contract_of", "copy_of", "opened"]
+
+
+_OPENED: list[Transport] = []
+
+
+def opened(settings: TransportSettings, **options: Any) -> Transport:
+    """A transport that works. It is closed when the test is over, whatever the fault."""
+    _OPENED.append(HttpxTransport(settings, **options))
+    return _OPENED[-1]
 
 
 class Sound:
@@ -31,7 +42,7 @@ class Sound:
 
     def __init__(self, settings: TransportSettings) -> None:
         self.settings = settings
-        self.inner: Transport = HttpxTransport(settings)
+        self.inner = opened(settings)
 
     def send(self, request: Request) -> Response:
         return self.inner.send(request)
@@ -175,7 +186,7 @@ class UsesUserInfo(Sound):
 
 class ReadsTheEnvironment(Sound):
     def __init__(self, settings: TransportSettings) -> None:
-        self.inner = HttpxTransport(settings, client=httpx.Client(), close_client=True)
+        self.inner = opened(settings, client=httpx.Client(), close_client=True)
 
 
 class RaisesStatuses(Sound):
@@ -301,6 +312,12 @@ def contract_of(kind: type[Sound]) -> type[TransportContract]:
     """The tests of that transport."""
 
     class TestTransport(TransportContract):
+        @pytest.fixture(autouse=True)
+        def nothing_is_left_open(self) -> Iterator[None]:
+            yield
+            while _OPENED:
+                _OPENED.pop().close()
+
         def open_transport(self, settings: TransportSettings) -> Transport:
             return kind(settings)
 

@@ -8,7 +8,14 @@ from types import ModuleType
 
 import pytest
 
-from contract import faulty_connections, faulty_messages, faulty_plugins, faulty_policies, faulty_sources
+from contract import (
+    faulty_connections,
+    faulty_connectors,
+    faulty_messages,
+    faulty_plugins,
+    faulty_policies,
+    faulty_sources,
+)
 from tilde_core.testing.contract import (
     CredentialContract,
     NetworkContract,
@@ -27,6 +34,7 @@ for _kind in (faulty.Sound, *faulty.FAULTS):
 """
 FAULTY: dict[type[Rules], tuple[ModuleType, ...]] = {
     TransportContract: (faulty_messages, faulty_connections),
+    WebSocketContract: (faulty_connectors,),
     CredentialContract: (faulty_sources,),
     RetryContract: (faulty_policies,),
     PluginContract: (faulty_plugins,),

@@ -44,6 +44,30 @@ def test_test_that_is_missing_is_a_difference_in_a_whole_run() -> None:
     assert [*outcomes.differences(is_whole=False)] == []
 
 
+def test_empty_cell_is_a_difference_if_the_transport_is_wanted() -> None:
+    outcomes = Outcomes()
+    for name in ("one", "two"):
+        outcomes.add(("contract", name, "test_a"), "passed")
+    assert [*outcomes.differences(wanted=["one", "two"])] == []
+    assert [*outcomes.differences(wanted=["one", "two", "three"])] == ["contract: no test ran on three"]
+
+
+@pytest.mark.parametrize(("arguments", "is_complete"), [((), False), (("test_it.py",), True)], ids=["all", "one file"])
+def test_run_of_everything_fails_if_a_cell_is_empty(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], is_complete: bool
+) -> None:
+    monkeypatch.setattr("matrix.INSTALLED_TRANSPORTS", ["one", "two"])
+    pytester.makeini("[pytest]\ntestpaths = .")
+    pytester.makeconftest(
+        "from matrix import Matrix\ndef pytest_configure(config):\n    config.pluginmanager.register(Matrix())"
+    )
+    pytester.makepyfile(test_it=FILE.format(name="TestOne", transport="one", status=True, body="pass"))
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *arguments)
+    assert ran.ret == (pytest.ExitCode.OK if is_complete else pytest.ExitCode.TESTS_FAILED)
+    if not is_complete:
+        ran.stdout.fnmatch_lines(["*transports*", "contract: no test ran on two"])
+
+
 def test_suites_are_compared_by_themselves() -> None:
     outcomes = Outcomes()
     outcomes.add(("faults", "one", "test_a"), "passed")

@@ -37,10 +37,38 @@ UNEXPLAINED = {
         "overrides defined_by_the_author of",
     ),
     "by way of a base": ("Softer, RetryContract", "", "overrides test_it_does_not_wait of"),
+    "by way of a base that keeps the check from being made": (
+        "Silent, RetryContract",
+        "def test_it_is_a_policy(self): pass",
+        "overrides test_it_is_a_policy of",
+    ),
+    "an empty reason": (
+        "RetryContract",
+        "def test_it_is_a_policy(self): pass\n    test_it_is_a_policy._contract_reason = ''",
+        "overrides test_it_is_a_policy of",
+    ),
+    "another test of the contract": (
+        "RetryContract",
+        "test_it_does_not_wait = RetryContract.test_it_is_a_policy",
+        "overrides test_it_does_not_wait of",
+    ),
+    "all hidden": ("RetryContract", "__test__ = False", "has __test__ = False, which hides every test"),
     "all skipped": ("RetryContract", "pytestmark = pytest.mark.skip", "marked skip without a reason"),
     "all expected to fail": ("RetryContract", "pytestmark = [pytest.mark.xfail]", "marked xfail without a reason"),
 }
-MIXIN = "class Softer:\n    def test_it_does_not_wait(self): pass\n"
+BASES = """
+class Softer:
+    def test_it_does_not_wait(self): pass
+
+class Silent:
+    def __init_subclass__(cls): pass
+"""
+LATER = {
+    "in the subclass": "TestPolicy.test_it_does_not_wait = lambda self: None",
+    "in the subclass, with nothing": "TestPolicy.test_it_does_not_wait = None",
+    "in the contract": "RetryContract.test_it_does_not_wait = lambda self: None",
+    "in the contract, with nothing": "RetryContract.test_it_does_not_wait = None",
+}
 EXPLAINED = {
     "a test": ("@overrides('it has another shape')\n    def test_it_is_a_policy(self): pass", {"passed": 1}),
     "a test that is left out": ("test_it_is_a_policy = left_out('it has another shape')", {"skipped": 1}),
@@ -59,11 +87,23 @@ EXPLAINED = {
 
 @pytest.mark.parametrize(("bases", "line", "message"), UNEXPLAINED.values(), ids=UNEXPLAINED.keys())
 def test_without_a_reason_it_fails(pytester: pytest.Pytester, bases: str, line: str, message: str) -> None:
-    pytester.makepyfile(f"{HEAD}\n{MIXIN}\nclass TestPolicy({bases}):\n    {line}\n{BODY}")
+    pytester.makepyfile(f"{HEAD}\n{BASES}\nclass TestPolicy({bases}):\n    {line}\n{BODY}")
     ran = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert ran.ret == pytest.ExitCode.INTERRUPTED  # before the first test
     assert ran.parseoutcomes()["errors"] == 1
     ran.stdout.fnmatch_lines([f"*TestPolicy {'is ' if message.startswith('marked') else ''}*{message}*"])
+
+
+@pytest.mark.parametrize("line", LATER.values(), ids=LATER.keys())
+def test_what_is_overridden_later_fails_too(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    rule = "test_it_does_not_wait"
+    monkeypatch.setattr(RetryContract, rule, getattr(RetryContract, rule))  # puts it back when the test is over
+    pytester.makepyfile(f"{HEAD}\nclass TestPolicy(RetryContract):\n{BODY}\n{line}\n")
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    assert ran.ret == pytest.ExitCode.INTERRUPTED
+    ran.stdout.fnmatch_lines(["*TestPolicy overrides test_it_does_not_wait of the contract without a reason*"])
 
 
 @pytest.mark.parametrize(("line", "outcome"), EXPLAINED.values(), ids=EXPLAINED.keys())

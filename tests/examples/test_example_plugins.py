@@ -65,7 +65,7 @@ def test_the_kit_is_enough_for_tests(plugin: Path) -> None:
 
 def test_no_private_name_is_used(plugin: Path) -> None:
     """Neither of a module nor of an object: what begins with `_` is its owner's, but for `self`."""
-    for file in (plugin / "src").rglob("*.py"):
+    for file in plugin.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
                 assert isinstance(node.value, ast.Name), f"{file}:{node.lineno}"
@@ -96,6 +96,14 @@ def test_what_is_installed_is_what_is_here(plugin: Path) -> None:
     for file in (plugin / "src").rglob("*.py"):
         there = Path(str(installed.locate_file(file.relative_to(plugin / "src"))))
         assert there.read_bytes() == file.read_bytes(), f"{file} is newer than what is installed: run make test-quick"
+
+
+def test_its_metadata_say_what_it_is(plugin: Path) -> None:
+    installed = importlib.metadata.distribution(plugin.name)
+    assert installed.metadata["License-Expression"] == "Apache-2.0"
+    assert "Typing :: Typed" in (installed.metadata.get_all("Classifier") or [])
+    assert "tilde-core<0.2,>=0.1.0" in (installed.requires or [])
+    assert {entry.group for entry in installed.entry_points} == {"tilde"}
 
 
 def test_it_can_be_uploaded_nowhere(plugin: Path) -> None:

@@ -27,13 +27,14 @@ class World:
     """An issuer, GitHub and the service, all behind one transport. `answers` has what the exchange says next."""
 
     def __init__(self) -> None:
+        self.identity = Response(200, body=b'{"value": "identity"}')
         self.answers: list[Response] = []
         self.transport = FakeTransport(self.answer)
         self.clock = FakeClock()
 
     def answer(self, request: Request) -> Response:
         if request.operation == "oidc.identity":
-            return Response(200, body=b'{"value": "identity"}')
+            return self.identity
         if request.operation == "oidc.exchange":
             return self.answers.pop(0)
         return Response(200, body=b'{"id": "1", "name": "my-team"}')
@@ -147,11 +148,33 @@ def test_no_token_is_sent_to_where_it_could_be_read(world: World, url: str, vari
     assert world.transport.requests == []
 
 
-def test_machine_without_a_token_is_told_what_to_do(world: World) -> None:
+EMPTY = dict.fromkeys(["OIDC_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL", "KUBERNETES_SERVICE_HOST"], "")
+
+
+@pytest.mark.parametrize("variables", [{}, EMPTY], ids=["none is set", "all are empty"])
+def test_machine_without_a_token_is_told_what_to_do(world: World, variables: Mapping[str, str]) -> None:
     """Somebody has asked for the exchange, so it is not `None`, which would be "not mine"."""
-    client = world.client(OidcCredentials(URL, variables={}))
+    client = world.client(OidcCredentials(URL, variables=variables))
     with client, pytest.raises(ConfigurationError, match=r"set OIDC_TOKEN_FILE.*id-token: write.*Kubernetes"):
         client.organizations.get("my-team")
+
+
+def test_half_of_what_github_actions_sets_is_not_enough(world: World) -> None:
+    variables = {**GITHUB, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": ""}
+    client = world.client(OidcCredentials(URL, variables=variables))
+    with client, pytest.raises(ConfigurationError, match="ACTIONS_ID_TOKEN_REQUEST_TOKEN is not: hand both on"):
+        client.organizations.get("my-team")
+    assert world.transport.requests == []
+
+
+def test_refusal_of_github_names_it(world: World) -> None:
+    """And nothing is exchanged then."""
+    world.identity = Response(403, body=b'{"message": "s3cret"}')
+    client = world.client(OidcCredentials(URL, variables=GITHUB))
+    with client, pytest.raises(CredentialsError, match=r"oidc\.identity: no token was given \(HTTP 403\)") as caught:
+        client.organizations.get("my-team")
+    assert "s3cret" not in str(caught.value)
+    assert [request.operation for request in world.transport.requests] == ["oidc.identity"]
 
 
 @pytest.mark.parametrize(

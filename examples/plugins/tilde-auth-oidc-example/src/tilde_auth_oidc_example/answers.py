@@ -74,7 +74,7 @@ def _refused(request: Request, status: int, answer: Any) -> Exception:
     if status < 400:
         return CredentialsError(f"{request.safe_url} answered with status {status}, and only 200 is of use")
     return APIError(
-        "the token was not exchanged",
+        "no token was given",
         status_code=status,
         code=known,
         method=request.method,

@@ -24,11 +24,11 @@ Identity = Callable[[], str]
 
 def identity_of(variables: Mapping[str, str], audience: str, send: Callable[[Request], Response]) -> Identity:
     """Return the first that there is. Raises `ConfigurationError` if there is none, or one that cannot work."""
-    if TOKEN_FILE in variables:
-        return _file(variables[TOKEN_FILE])
-    if GITHUB_URL in variables:
+    if path := variables.get(TOKEN_FILE):  # an empty variable is as good as none
+        return _file(path)
+    if variables.get(GITHUB_URL):
         return _github(variables, audience, send)
-    if KUBERNETES_HOST in variables:
+    if variables.get(KUBERNETES_HOST):
         return _file(KUBERNETES_FILE)
     raise ConfigurationError(
         f"there is no OIDC token to exchange: set {TOKEN_FILE} to a file with one, give the job in GitHub Actions the "
@@ -55,9 +55,14 @@ def _file(path: str) -> Identity:
 def _github(variables: Mapping[str, str], audience: str, send: Callable[[Request], Response]) -> Identity:
     """See "OpenID Connect" in the documentation of GitHub Actions."""
     url = checked_url(variables[GITHUB_URL], GITHUB_URL)
+    token = variables.get(GITHUB_TOKEN)
+    if not token:
+        raise ConfigurationError(
+            f"{GITHUB_URL} is set and {GITHUB_TOKEN} is not: hand both on to this step, as GitHub Actions sets them"
+        )
     if audience:
         url += f"{'&' if '?' in url else '?'}audience={quote(audience, safe='')}"
-    headers = Headers({"Authorization": f"Bearer {variables.get(GITHUB_TOKEN, '')}", "Accept": "application/json"})
+    headers = Headers({"Authorization": f"Bearer {token}", "Accept": "application/json"})
     request = Request(method="GET", url=url, headers=headers, operation="oidc.identity")
 
     def fetch() -> str:

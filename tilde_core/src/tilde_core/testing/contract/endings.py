@@ -44,7 +44,7 @@ class EndingRules(WebSocketRules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server, timeout=PATIENT)
-        assert opened.receive() == b"done"
+        assert opened.receive(10) == b"done"
         opened.close()
 
     def test_no_answer_to_pings_is_noticed(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -53,7 +53,7 @@ class EndingRules(WebSocketRules):
         server.enqueue(websocket(lambda peer: wait_for(gate)))
         # On a machine that is busy, already the handshake may come too late.
         with pytest.raises(OutcomeUnknownError, match=r"nothing for 0\.5 seconds"):
-            self.open(connector, server, timeout=SILENT).receive()
+            self.open(connector, server, timeout=SILENT).receive(30)
 
     @pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
     def test_broken_frames_are_an_error(
@@ -134,8 +134,11 @@ class EndingRules(WebSocketRules):
             reading = pool.submit(opened.receive)
             writing = pool.submit(opened.send, b"x" * 20 * MIB)
             (opened if how == "connection" else connector).close()
-            assert isinstance(reading.exception(30), OutcomeUnknownError)
-            assert isinstance(writing.exception(30), OutcomeUnknownError)
+            try:
+                assert isinstance(reading.exception(30), OutcomeUnknownError)
+                assert isinstance(writing.exception(30), OutcomeUnknownError)
+            finally:
+                gate.set()  # who is not woken up by `close` is by the end of the connection
 
     def test_a_closed_connector_opens_nothing(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """It says that it is closed."""

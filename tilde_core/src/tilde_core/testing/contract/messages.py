@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -112,11 +113,10 @@ class MessageRules(WebSocketRules):
         """A thread sends while another receives, more than any buffer holds, and nothing gets stuck."""
         opened = self.open(connector, server)
         piece, count = b"x" * 64 * 1024, 300
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, closing(opened):  # which lets go of a send that is stuck
             sending = pool.submit(_send_often, opened, piece, count)
             assert all(opened.receive(30) == piece for _ in range(count))
             sending.result(30)
-        opened.close()
 
     def test_reading_goes_on_while_a_send_is_stuck(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """A server that takes nothing until we have read, with pings in between, must not stop us from reading."""

@@ -54,42 +54,67 @@ class Rules:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        unexplained = [] if _is_ours(cls) else sorted(_unexplained(cls))
-        if unexplained:
-            raise TypeError(
-                f"{cls.__qualname__} overrides {', '.join(unexplained)} of the contract without a reason: put "
-                '@overrides("why") above it, or write test_x = left_out("why"), both of tilde_core.testing.contract'
-            )
+        complaint = _complaint(cls)
+        if complaint:
+            raise TypeError(complaint)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Refuse a class or module that is skipped, or expected to fail, as a whole and without a reason.
+        """Refuse a class or module that is skipped, or expected to fail, as a whole and without a reason; and what was
+        overridden when the class was made already.
 
         pytest asks this for each test that it collects, be it skipped or not.
         """
+        complaint = _complaint(type(self))
+        if complaint:
+            pytest.fail(complaint, pytrace=False)
         for mark in metafunc.definition.iter_markers():
             if mark.name in _HIDING and not _reason_of(mark):
                 name = type(self).__qualname__
                 pytest.fail(f"{name} is marked {mark.name} without a reason: give it reason=...", pytrace=False)
 
 
-def _is_ours(cls: type) -> bool:
-    return cls.__module__ == _OURS or cls.__module__.startswith(f"{_OURS}.")
+def _complaint(cls: type[Rules]) -> str:
+    """What is wrong with a subclass, and what to do about it; `""` if nothing is."""
+    if _is_ours(cls.__module__):
+        return ""
+    if not vars(cls).get("__test__", True):
+        return (
+            f"{cls.__qualname__} has __test__ = False, which hides every test of the contract: mark it "
+            '@pytest.mark.skip(reason="why"), or, if it is a base of your own, give it a name without "Test"'
+        )
+    unexplained = ", ".join(sorted(_unexplained(cls)))
+    if not unexplained:
+        return ""
+    return (
+        f"{cls.__qualname__} overrides {unexplained} of the contract without a reason: put "
+        '@overrides("why") above it, or write test_x = left_out("why"), both of tilde_core.testing.contract'
+    )
+
+
+def _is_ours(module: str | None) -> bool:
+    return module is not None and f"{module}.".startswith(f"{_OURS}.")
 
 
 def _unexplained(cls: type[Rules]) -> Iterator[str]:
     """The names of the contract that mean something else in `cls`, of whichever base, and give no reason."""
-    ours = [base for base in cls.__mro__ if _is_ours(base)]
+    ours = [base for base in cls.__mro__ if _is_ours(base.__module__)]
     free = frozenset[str]().union(*(vars(base).get("defined_by_the_author", ()) for base in ours))
     ruled = {name for base in ours for name in vars(base) if not name.startswith("__")}
     for name in ruled - free:
         owner = next(base for base in cls.__mro__ if name in vars(base))
-        if not _is_ours(owner) and not _has_reason(vars(owner)[name]):
+        if not _is_original(owner, name) and not _has_reason(vars(owner)[name]):
             yield name
+
+
+def _is_original(owner: type, name: str) -> bool:
+    """Whether it is as we wrote it. A test may also be replaced in the very class that has it."""
+    is_untouched = not name.startswith("test_") or _is_ours(getattr(vars(owner)[name], "__module__", None))
+    return _is_ours(owner.__module__) and is_untouched
 
 
 def _has_reason(value: object) -> bool:
     """A fixture keeps the reason on the function that it is made of, if the reason was given to that."""
-    return any(hasattr(each, _REASON) for each in (value, getattr(value, "__wrapped__", None)))
+    return any(getattr(each, _REASON, "") for each in (value, getattr(value, "__wrapped__", None)))
 
 
 def _reason_of(mark: pytest.Mark) -> str:
