@@ -75,13 +75,17 @@ class OwnSession:
         prepared.body = _Body(request) if len(request.content) else None  # type: ignore[assignment]
         hooks = self._session.hooks.get("response") or []
         prepared.hooks = {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
-        if self._session.auth is not None:
-            _authenticate(prepared, self._session.auth, request, is_forwarded=_is_forwarded(request.url, options))
+        is_forwarded = _is_forwarded(request.url, options)
+        # Who gets a signed request is not to be told who the user is; a proxy that forwards it may be.
+        if self._session.auth is not None and (is_forwarded or not request.presigned):
+            _authenticate(prepared, self._session.auth, request, is_forwarded=is_forwarded)
         return prepared
 
     def _exchange(self, prepared: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         """Not `Session.send`: that follows redirects and keeps cookies."""
         answer = self._session.get_adapter(str(prepared.url)).send(prepared, **options)
+        if self._session.auth is not None and _wants_another_scheme(answer):
+            prepared.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
         try:
             hooked = _dispatched(prepared.hooks, answer, options)
         except requests.HTTPError as error:  # a hook that raises for a status; the core knows what each one means
@@ -167,6 +171,12 @@ def _authenticate(prepared: requests.PreparedRequest, auth: Any, request: Reques
     if proxy_authorization is not None and is_forwarded:  # in a tunnel, the server would get it
         after["Proxy-Authorization"] = proxy_authorization
     prepared.headers = after
+
+
+def _wants_another_scheme(answer: requests.Response) -> bool:
+    """Whether it is something in front of the service that asks, for which the API key is no answer."""
+    challenge = answer.headers.get("WWW-Authenticate", "") if answer.status_code == 401 else ""
+    return bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _is_forwarded(url: str, options: Mapping[str, Any]) -> bool:
