@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import httpx
 
-from tilde.plugins import ConfigurationError, Request, Response, lines_with_own, split_url
+from tilde.plugins import ConfigurationError, Request, Response, check_forwarded, lines_with_own, split_url
 from tilde_transport_httpx.errors import ERRORS
 from tilde_transport_httpx.logs import secrets_hidden
 from tilde_transport_httpx.messages import from_backend, to_backend
@@ -38,7 +38,9 @@ class OwnClient:
             kept = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _FRAMING]
             return Response(answer.status_code, kept, answer.content)
         self._unread.add(answer)
-        return from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
+        response = from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
+        check_forwarded(request, None, response)
+        return response
 
     def close(self) -> None:
         """Cut off the answers that are not read yet. The client stays open."""

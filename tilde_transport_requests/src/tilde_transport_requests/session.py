@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ from tilde.plugins import (
     Request,
     Response,
     TransportSettings,
+    check_forwarded,
     lines_with_own,
     split_url,
 )
@@ -50,10 +52,12 @@ class OwnSession:
         try:
             with ERRORS.guard(request, quotes_urls=True), queries_hidden():
                 answer = self._exchange(prepared, options)
-                return self._response(request, answer, free)
+                response = self._response(request, answer, free)
         except BaseException:
             free()
             raise
+        check_forwarded(request, None, response)
+        return response
 
     def close(self) -> None:
         """Cut off the answers that are not read yet. The session stays open."""
@@ -63,7 +67,10 @@ class OwnSession:
         """Return proxies and certificates as the session has them, with those of its environment if it trusts it."""
         session = self._session
         # With None in place of what it has itself, REQUESTS_CA_BUNDLE would outrank `session.verify = False`.
-        options = dict(session.merge_environment_settings(request.url, {}, True, session.verify, session.cert))
+        options: dict[str, Any] = dict(
+            session.merge_environment_settings(request.url, {}, True, session.verify, session.cert)
+        )
+        _check_socks(options["proxies"])
         return {**options, "timeout": (request.timeout.connect, request.timeout.read)}
 
     def _prepared(self, request: Request, options: Mapping[str, Any]) -> requests.PreparedRequest:
@@ -145,6 +152,15 @@ def _check(session: requests.Session) -> None:
         )
     if session.params:
         raise ConfigurationError("session.params would be added to every URL, also to signed ones; leave it empty")
+    _check_socks(session.proxies)
+
+
+def _check_socks(proxies: Mapping[str, str | None]) -> None:
+    if any((url or "").startswith("socks") for url in proxies.values()) and find_spec("socks") is None:
+        raise ConfigurationError(
+            "the session has a SOCKS proxy, for which requests needs another package: pip install requests[socks]; as "
+            "proxy=, without a session of your own, it needs none"
+        )
 
 
 def _texts(headers: Mapping[str, str | bytes]) -> list[tuple[str, str]]:
