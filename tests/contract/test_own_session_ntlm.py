@@ -16,7 +16,7 @@ from support import OUR_TRANSPORTS
 from tilde import Client
 from tilde.exceptions import AuthenticationError
 from tilde.plugins import Headers, Request, Transport
-from tilde_core.testing import behaviors
+from tilde_core.testing import ProxyServer, behaviors
 
 USER, PASSWORD = "alice", "s3cret-of-alice"
 ORGANIZATIONS = "/api/v1/organizations"
@@ -97,10 +97,16 @@ def test_a_wrong_password(library: Library, served: Callable[[int], NtlmServer])
     assert len(server.requests) == 3
 
 
-def test_who_gets_a_signed_request_is_not_told(library: Library, served: Callable[[int], NtlmServer]) -> None:
+@pytest.mark.parametrize("is_proxied", [False, True])
+def test_who_gets_a_signed_request_is_not_told(
+    library: Library, served: Callable[[int], NtlmServer], is_proxied: bool
+) -> None:
     """Whoever an object store is, it must not be able to ask for what stands in for the user's password."""
     server = served(401)
-    with library.session(auth=ntlm(library)) as session:
+    with (
+        ProxyServer() as proxy,
+        library.session(auth=ntlm(library), proxy=proxy.proxy_url() if is_proxied else None) as session,
+    ):
         transport = library.transport(session)
         response = get(transport, server.url("/?sig=1"), presigned=True, headers=Headers())
         assert response.status == 401

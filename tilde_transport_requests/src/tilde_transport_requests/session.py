@@ -51,7 +51,7 @@ class OwnSession:
         free = self._places.take(request)
         try:
             with ERRORS.guard(request, quotes_urls=True), queries_hidden():
-                answer = self._exchange(prepared, options)
+                answer = self._exchange(request, prepared, options)
                 response = self._response(request, answer, free)
         except BaseException:
             free()
@@ -80,21 +80,26 @@ class OwnSession:
         prepared.url = request.url
         prepared.headers = CaseInsensitiveDict(_joined(lines_with_own(request, _texts(self._session.headers))))
         prepared.body = _Body(request) if len(request.content) else None  # type: ignore[assignment]
-        hooks = self._session.hooks.get("response") or []
-        prepared.hooks = {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
-        is_forwarded = _is_forwarded(request.url, options)
-        # Who gets a signed request is not to be told who the user is; a proxy that forwards it may be.
-        if self._session.auth is not None and (is_forwarded or not request.presigned):
-            _authenticate(prepared, self._session.auth, request, is_forwarded=is_forwarded)
+        prepared.hooks = self._hooks()
+        if self._session.auth is not None:
+            _authenticate(prepared, self._session.auth, request, is_forwarded=_is_forwarded(request.url, options))
         return prepared
 
-    def _exchange(self, prepared: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+    def _hooks(self) -> dict[str, list[Any]]:
+        hooks = self._session.hooks.get("response") or []
+        return {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
+
+    def _exchange(
+        self, request: Request, prepared: requests.PreparedRequest, options: dict[str, Any]
+    ) -> requests.Response:
         """Not `Session.send`: that follows redirects and keeps cookies."""
         answer = self._session.get_adapter(str(prepared.url)).send(prepared, **options)
         if self._session.auth is not None and _wants_another_scheme(answer):
             prepared.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
+        # Who gets a signed request is not to be told who the user is; a proxy may be.
+        is_for_auth = not request.presigned or answer.status_code == 407
         try:
-            hooked = _dispatched(prepared.hooks, answer, options)
+            hooked = _dispatched(prepared.hooks if is_for_auth else self._hooks(), answer, options)
         except requests.HTTPError as error:  # a hook that raises for a status; the core knows what each one means
             if error.response is None:
                 raise
