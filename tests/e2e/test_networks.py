@@ -15,6 +15,7 @@ from tilde import Client
 from tilde.exceptions import NotSentError
 from tilde_core.testing import ProxyServer, SocksServer
 from tilde_core.testing.certificates import CertificateAuthority
+from tilde_core.testing.contract.network_base import needs_ipv6
 from tilde_local import Server
 from tls_front import TlsFront
 
@@ -109,7 +110,7 @@ def test_settings_from_the_config_file(world: World, main_job: Callable[..., Non
     assert all(peer["subjectAltName"] == (("email", "client@example.com"),) for peer in front.peers)
 
 
-@pytest.mark.parametrize("name", ["localhost", "[::1]"])
+@pytest.mark.parametrize("name", ["localhost", pytest.param("[::1]", marks=needs_ipv6)])
 def test_hosts_without_a_proxy(
     world: World, main_job: Callable[..., None], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
