@@ -22,10 +22,10 @@ class TlsFront(LoopbackServer):
     `paths` has the first part of the path of each request: `api`, or where the object store is.
     """
 
-    def __init__(self, endpoint_url: str, name: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, endpoint_url: str, name: str, tls: ssl.SSLContext, host: str = "127.0.0.1") -> None:
         self._behind = urlsplit(endpoint_url)
         self._name = name
-        super().__init__(tls=tls)
+        super().__init__(host=host, tls=tls)
 
     @property
     def endpoint_url(self) -> str:

@@ -6,6 +6,7 @@ import gzip
 import logging
 import os
 import pickle
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -333,13 +334,43 @@ def test_refused_connection_was_not_sent(opened: Opened, server: LoopbackServer)
         get(opened(), server.url())
 
 
-def test_proxy_that_refuses(opened: Opened, server: LoopbackServer) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_that_refuses(opened: Opened, server: LoopbackServer, scheme: str) -> None:
     with ProxyServer(credentials=("me", SECRET)) as proxy:
         transport = opened(proxy=proxy.proxy_url(credentials=("me", "wrong")))
-        with pytest.raises(NotSentError, match="407") as caught:
-            get(transport, f"https://{HOST}:{server.port}/")
+        with pytest.raises(NotSentError, match=r"the proxy on the way .*407") as caught:
+            get(transport, f"{scheme}://{HOST}:{server.port}/")
         assert caught.value.is_permanent
         assert "wrong" not in str(caught.value)
+        assert len(proxy.requests) == 1
+    assert server.requests == []
+
+
+def test_proxy_that_is_not_there(opened: Opened, library: Library, server: LoopbackServer) -> None:
+    """httpx does not tell whether it was the proxy."""
+    with ProxyServer() as proxy:
+        transport = opened(proxy=proxy.proxy_url())
+    who = "the proxy on the way to " if library.name == "requests" else ""
+    with pytest.raises(NotSentError, match=rf"own\.test: {who}{HOST}:{server.port} refused the connection"):
+        get(transport, f"https://{HOST}:{server.port}/")
+
+
+@pytest.mark.parametrize("trust_env", [False, True])
+def test_socks_without_the_package_for_it(monkeypatch: pytest.MonkeyPatch, trust_env: bool) -> None:
+    """Is told at once; of a proxy in the environment, when it is used."""
+    requests = pytest.importorskip("requests")
+    pytest.importorskip("tilde_transport_requests")
+    from tilde_transport_requests import RequestsTransport
+
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.setenv("ALL_PROXY", f"socks5h://me:{SECRET}@127.0.0.1:1")
+    with requests.Session() as session:
+        session.trust_env = trust_env
+        if not trust_env:
+            session.proxies = {"all": f"socks5h://me:{SECRET}@127.0.0.1:1"}
+        with pytest.raises(ConfigurationError, match=r"pip install requests\[socks\]") as caught:
+            get(RequestsTransport(session=session), f"https://{HOST}/")
+    assert SECRET not in str(caught.value)
 
 
 def test_session_stays_open_unless_told(library: Library, server: LoopbackServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from tilde import Client
 from tilde.exceptions import NotSentError
 from tilde_core.testing import ProxyServer, SocksServer
 from tilde_core.testing.certificates import CertificateAuthority
+from tilde_core.testing.contract.network_base import needs_ipv6
 from tilde_local import Server
 from tls_front import TlsFront
 
@@ -32,8 +34,9 @@ class World:
         self.stack = stack
 
     def front(self, name: str = HOST, clients: CertificateAuthority | None = None) -> TlsFront:
-        tls = self.ca.server_context(name, clients=clients)
-        return self.stack.enter_context(TlsFront(self.server.endpoint_url, name, tls))
+        tls = self.ca.server_context(name.strip("[]"), clients=clients)
+        host = "::1" if name == "[::1]" else "127.0.0.1"
+        return self.stack.enter_context(TlsFront(self.server.endpoint_url, name, tls, host))
 
     def proxy(self, **options: Any) -> ProxyServer:
         return self.stack.enter_context(ProxyServer(**options))
@@ -87,6 +90,38 @@ def test_settings_from_the_environment(
     assert proxy.requests
     with pytest.raises(NotSentError, match=HOST):
         main_job(front.endpoint_url, trust_env=False)
+
+
+def test_settings_from_the_config_file(world: World, main_job: Callable[..., None], no_settings: Path) -> None:
+    front, proxy = world.front("localhost", clients=world.ca), world.proxy(credentials=WHO)
+    certificate, key = world.ca.client_files(password="of the key")
+    settings = {
+        "proxy": proxy.proxy_url(credentials=WHO),
+        "no_proxy": ["<-loopback>"],
+        "ca_bundle": str(world.ca.bundle),
+        "client_cert": str(certificate),
+        "client_key": str(key),
+        "client_key_password": "of the key",
+    }
+    (no_settings / ".tilde").mkdir()
+    (no_settings / ".tilde/config.yaml").write_text(json.dumps(settings))
+    main_job(front.endpoint_url)
+    assert {request.line for request in proxy.requests} == {f"CONNECT localhost:{front.port} HTTP/1.1"}
+    assert all(peer["subjectAltName"] == (("email", "client@example.com"),) for peer in front.peers)
+
+
+@pytest.mark.parametrize("name", ["localhost", pytest.param("[::1]", marks=needs_ipv6)])
+def test_hosts_without_a_proxy(
+    world: World, main_job: Callable[..., None], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """By name and as an address, over IPv6 too."""
+    front, proxy = world.front(name), world.proxy()
+    monkeypatch.setenv("HTTPS_PROXY", proxy.proxy_url())
+    for entries, are_proxied in ((f"{name}:{front.port},<-loopback>", False), ("other.test <-loopback>", True)):
+        monkeypatch.setenv("NO_PROXY", entries)
+        main_job(front.endpoint_url, ca_bundle=world.ca.bundle)
+        assert bool(proxy.requests) is are_proxied
+    assert {request.line for request in proxy.requests} == {f"CONNECT {name}:{front.port} HTTP/1.1"}
 
 
 def test_proxy_that_looks_into_tls(world: World, main_job: Callable[..., None], tmp_path: Path) -> None:

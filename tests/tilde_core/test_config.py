@@ -178,3 +178,43 @@ def test_arguments_of_the_wrong_type() -> None:
         tilde.Client(endpoint_url=5)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="transport must be a name or a Transport, not int"):
         tilde.Client(transport=5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["ca_bundel", "proxi", "no_proxys", "endpoint_ur", "verifi", "max_conections"])
+def test_a_misspelled_name_in_the_file_is_told(no_settings: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    write_config(no_settings, f"{name}: {SECRET}\n")
+    tilde.Client("key")
+    assert f"{name} in ~/.tilde/config.yaml is not used: there is no such setting. Is it meant to be " in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [("TILDE_CA_BUNDEL", "TILDE_CA_BUNDLE"), ("TILDE_NOPROXY", "TILDE_NO_PROXY"), ("TILDE_TIMEOUTS", "TILDE_TIMEOUT")],
+)
+def test_a_misspelled_variable_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    tilde.Client("key")
+    assert f"environment variable {variable} is not used: there is no such setting. Is it meant to be {meant}?" in (
+        caplog.text
+    )
+    assert SECRET not in caplog.text
+
+
+def test_names_of_settings_and_of_others_are_no_misspellings(
+    monkeypatch: pytest.MonkeyPatch, no_settings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All of them at one time, so that some are not looked at; and what a plugin may read."""
+    file = tmp_path / "any.pem"
+    file.write_text("")
+    names = {"proxy": "http://a.test", "no_proxy": "a.test", "ca_bundle": file, "client_cert": file, "client_key": file}
+    more = {"client_key_password": "a", "timeout": "1", "max_connections": "1", "http2": "no", "trust_env": "no"}
+    settings = {**names, **more, "verify": "yes", "endpoint_url": "http://a.test", "websocket": "websocket-client"}
+    others = {"vault_url": "https://a.test", "profiles": "{}"}
+    write_config(no_settings, "".join(f"{name}: {value}\n" for name, value in {**settings, **others}.items()))
+    for name, value in {**settings, "vault_url": "https://a.test", "sandbox_id": "a"}.items():
+        monkeypatch.setenv(f"TILDE_{name.upper()}", str(value))
+    tilde.Client("key", client_cert=file)
+    assert "no such setting" not in caplog.text

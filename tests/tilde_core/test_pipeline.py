@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -116,6 +117,31 @@ def test_the_request_id_of_the_header_serves_where_the_body_has_none() -> None:
 def test_odd_error_bodies_do_no_harm(body: bytes) -> None:
     client, _, _ = fake_client([Response(400, {}, body)])
     with pytest.raises(BadRequestError, match="the service answered 400 Bad Request"):
+        client.organizations.get("x")
+
+
+PAGE = b"<html><head><title>400 No required\n SSL certificate</title></head>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "shown"),
+    [
+        ({"Content-Type": "text/html"}, PAGE, ", with a page '400 No required SSL certificate'"),
+        (
+            {"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip"},
+            gzip.compress(PAGE),
+            ", with a page '4",
+        ),
+        ({"Content-Type": "text/html", "Content-Encoding": "gzip"}, PAGE, " "),
+        ({"Content-Type": "text/html"}, b"<title> </title>", " "),
+        ({"Content-Type": "text/plain"}, PAGE, " "),
+    ],
+    ids=["page", "compressed", "broken", "empty", "no page"],
+)
+def test_the_title_of_a_page_is_told(headers: dict[str, str], body: bytes, shown: str) -> None:
+    """It is not from the service, and says what something in front of it wants."""
+    client, _, _ = fake_client([Response(400, headers, body)])
+    with pytest.raises(BadRequestError, match=re.escape(f"the service answered 400 Bad Request{shown}")):
         client.organizations.get("x")
 
 

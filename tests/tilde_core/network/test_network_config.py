@@ -194,6 +194,8 @@ def test_what_cannot_be_used_names_its_source(monkeypatch: pytest.MonkeyPatch, v
         {"max_connections": True},
         {"max_connections": 1.5},
         {"http2": "perhaps"},
+        {"timeout": -1},
+        {"timeout": "soon"},
     ],
 )
 def test_arguments_that_cannot_be_used(arguments: dict[str, Any]) -> None:

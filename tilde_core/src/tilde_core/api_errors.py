@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +13,8 @@ from tilde_core.retry_after import retry_after
 from tilde_core.serialization import decode_json, decompressed
 
 __all__ = ["api_error"]
+
+_TITLE = re.compile(rb"<title>([^<]{1,200})</title>", re.IGNORECASE)
 
 
 def api_error(operation: Operation, url: str, response: Response) -> APIError:
@@ -44,13 +47,30 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 
 def _default_message(operation: Operation, response: Response) -> str:
-    """Not the body's text: an object store repeats the signed request in it."""
+    """Not the text of an object store, which repeats the signed request in it."""
     if 300 <= response.status < 400:
         target = redact_url(response.headers.get("Location", "")) or "nowhere"
         return f"the service answered with a redirect to {target}; check the endpoint URL"
     # A read of bytes ends at the store, and the service itself would have answered JSON.
-    who = "the object store" if operation.url or operation.stream else "the service"
+    if operation.url or operation.stream:
+        return f"the object store answered {_in_words(response.status)}"
+    return f"the service answered {_in_words(response.status)}{_title(operation, response)}"
+
+
+def _in_words(status: int) -> str:
     try:
-        return f"{who} answered {response.status} {HTTPStatus(response.status).phrase}"
+        return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
-        return f"{who} answered {response.status}"
+        return str(status)
+
+
+def _title(operation: Operation, response: Response) -> str:
+    """What stands between here and the service says in the title of a page what it wants, such as a certificate."""
+    if not response.headers.get("Content-Type", "").startswith("text/html"):
+        return ""
+    try:
+        found = _TITLE.search(decompressed(response, operation.name).read())
+    except SerializationError:
+        return ""
+    words = " ".join(found[1].decode("utf-8", "replace").split()) if found else ""
+    return f", with a page {words!r}" if words else ""

@@ -105,7 +105,7 @@ class Client(PublicNames):
             client_cert=client_cert,
             verify=verify,
             trust_env=trust_env,
-            timeout=None if timeout is None else Timeout.of(timeout),
+            timeout=timeout,
             max_connections=max_connections,
             http2=http2,
         )

@@ -72,7 +72,7 @@ def resolve_config(
     endpoint = sources.find("endpoint_url", endpoint_url, "TILDE_ENDPOINT_URL", "TILDE_API_URL", in_file=True)
     sandbox = sources.find("sandbox credentials URI", None, "TILDE_SANDBOX_CREDENTIALS_URI")
     image = sources.find("default_sandbox_image", default_sandbox_image, "TILDE_DEFAULT_SANDBOX_IMAGE")
-    return Config(
+    config = Config(
         api_key=Setting(_clean_key(key), key.source, secret=True),
         api_key_function=function,
         api_key_keyring=entry,
@@ -87,6 +87,8 @@ def resolve_config(
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
     )
+    sources.warn_of_misspelled()
+    return config
 
 
 def _api_key(

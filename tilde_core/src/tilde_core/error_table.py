@@ -142,7 +142,10 @@ def _is_error(value: object) -> bool:
 
 def _facts(error: BaseException, request: Request) -> dict[str, object]:
     waits = {name: getattr(request.timeout, name) for name in ("connect", "read", "write", "pool")}
-    return {"host": urlsplit(request.safe_url).netloc, "detail": _detail(error), **waits}
+    host = urlsplit(request.safe_url).netloc
+    is_of_proxy = any(type(cause).__name__ == "ProxyError" for cause in _causes(error))
+    who = f"the proxy on the way to {host}" if is_of_proxy else host
+    return {"host": who, "detail": _detail(error), **waits}
 
 
 def _detail(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import httpx
 
-from tilde.plugins import ConfigurationError, Request, Response, lines_with_own, split_url
+from tilde.plugins import ConfigurationError, Request, Response, check_forwarded, lines_with_own, split_url
 from tilde_transport_httpx.errors import ERRORS
 from tilde_transport_httpx.logs import secrets_hidden
 from tilde_transport_httpx.messages import from_backend, to_backend
@@ -29,15 +29,18 @@ class OwnClient:
         """Send `request` and return the answer with its body unread."""
         origin, target = split_url(request)  # without user info, of which httpx would make credentials
         lines = lines_with_own(request, self._client.headers.multi_items())
-        # A signed URL is good to the letter only. Any other one is the user's hooks' to change.
-        outgoing = to_backend(request, httpx.URL(origin + target), lines, target if request.presigned else None)
+        # A signed URL is good to the letter only; a proxy for plain http would get this in place of the whole URL.
+        literal = target if request.presigned and origin.startswith("https:") else None
+        outgoing = to_backend(request, httpx.URL(origin + target), lines, literal)
         with ERRORS.guard(request, quotes_urls=True), secrets_hidden():
             answer = self._exchange(request, outgoing)
         if answer.is_stream_consumed:  # an event hook has read it, and httpx has decoded it
             kept = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _FRAMING]
             return Response(answer.status_code, kept, answer.content)
         self._unread.add(answer)
-        return from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
+        response = from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
+        check_forwarded(request, None, response)
+        return response
 
     def close(self) -> None:
         """Cut off the answers that are not read yet. The client stays open."""
@@ -72,11 +75,22 @@ class _Beside(httpx.Auth):
             outgoing = next(flow)
             _restore(outgoing, before, self._presigned)
             while True:
-                outgoing = flow.send((yield outgoing))
+                answer = yield outgoing
+                if self._presigned and answer.status_code != 407:
+                    return  # who gets a signed request is not to be told who the user is; a proxy may be
+                if _wants_another_scheme(answer):
+                    outgoing.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
+                outgoing = flow.send(answer)
         except StopIteration:
             pass
         finally:
             flow.close()
+
+
+def _wants_another_scheme(answer: httpx.Response) -> bool:
+    """Whether it is something in front of the service that asks, for which the API key is no answer."""
+    challenge = answer.headers.get("WWW-Authenticate", "") if answer.status_code == 401 else ""
+    return bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _restore(request: httpx.Request, before: httpx.Headers, presigned: bool) -> None:

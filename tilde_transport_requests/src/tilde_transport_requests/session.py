@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import requests
@@ -18,6 +19,7 @@ from tilde.plugins import (
     Request,
     Response,
     TransportSettings,
+    check_forwarded,
     lines_with_own,
     split_url,
 )
@@ -49,11 +51,13 @@ class OwnSession:
         free = self._places.take(request)
         try:
             with ERRORS.guard(request, quotes_urls=True), queries_hidden():
-                answer = self._exchange(prepared, options)
-                return self._response(request, answer, free)
+                answer = self._exchange(request, prepared, options)
+                response = self._response(request, answer, free)
         except BaseException:
             free()
             raise
+        check_forwarded(request, None, response)
+        return response
 
     def close(self) -> None:
         """Cut off the answers that are not read yet. The session stays open."""
@@ -63,7 +67,10 @@ class OwnSession:
         """Return proxies and certificates as the session has them, with those of its environment if it trusts it."""
         session = self._session
         # With None in place of what it has itself, REQUESTS_CA_BUNDLE would outrank `session.verify = False`.
-        options = dict(session.merge_environment_settings(request.url, {}, True, session.verify, session.cert))
+        options: dict[str, Any] = dict(
+            session.merge_environment_settings(request.url, {}, True, session.verify, session.cert)
+        )
+        _check_socks(options["proxies"])
         return {**options, "timeout": (request.timeout.connect, request.timeout.read)}
 
     def _prepared(self, request: Request, options: Mapping[str, Any]) -> requests.PreparedRequest:
@@ -73,17 +80,26 @@ class OwnSession:
         prepared.url = request.url
         prepared.headers = CaseInsensitiveDict(_joined(lines_with_own(request, _texts(self._session.headers))))
         prepared.body = _Body(request) if len(request.content) else None  # type: ignore[assignment]
-        hooks = self._session.hooks.get("response") or []
-        prepared.hooks = {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
+        prepared.hooks = self._hooks()
         if self._session.auth is not None:
             _authenticate(prepared, self._session.auth, request, is_forwarded=_is_forwarded(request.url, options))
         return prepared
 
-    def _exchange(self, prepared: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+    def _hooks(self) -> dict[str, list[Any]]:
+        hooks = self._session.hooks.get("response") or []
+        return {"response": list(hooks) if isinstance(hooks, (list, tuple)) else [hooks]}
+
+    def _exchange(
+        self, request: Request, prepared: requests.PreparedRequest, options: dict[str, Any]
+    ) -> requests.Response:
         """Not `Session.send`: that follows redirects and keeps cookies."""
         answer = self._session.get_adapter(str(prepared.url)).send(prepared, **options)
+        if self._session.auth is not None and _wants_another_scheme(answer):
+            prepared.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
+        # Who gets a signed request is not to be told who the user is; a proxy may be.
+        is_for_auth = not request.presigned or answer.status_code == 407
         try:
-            hooked = _dispatched(prepared.hooks, answer, options)
+            hooked = _dispatched(prepared.hooks if is_for_auth else self._hooks(), answer, options)
         except requests.HTTPError as error:  # a hook that raises for a status; the core knows what each one means
             if error.response is None:
                 raise
@@ -141,6 +157,15 @@ def _check(session: requests.Session) -> None:
         )
     if session.params:
         raise ConfigurationError("session.params would be added to every URL, also to signed ones; leave it empty")
+    _check_socks(session.proxies)
+
+
+def _check_socks(proxies: Mapping[str, str | None]) -> None:
+    if any((url or "").startswith("socks") for url in proxies.values()) and find_spec("socks") is None:
+        raise ConfigurationError(
+            "the session has a SOCKS proxy, for which requests needs another package: pip install requests[socks]; as "
+            "proxy=, without a session of your own, it needs none"
+        )
 
 
 def _texts(headers: Mapping[str, str | bytes]) -> list[tuple[str, str]]:
@@ -167,6 +192,12 @@ def _authenticate(prepared: requests.PreparedRequest, auth: Any, request: Reques
     if proxy_authorization is not None and is_forwarded:  # in a tunnel, the server would get it
         after["Proxy-Authorization"] = proxy_authorization
     prepared.headers = after
+
+
+def _wants_another_scheme(answer: requests.Response) -> bool:
+    """Whether it is something in front of the service that asks, for which the API key is no answer."""
+    challenge = answer.headers.get("WWW-Authenticate", "") if answer.status_code == 401 else ""
+    return bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _is_forwarded(url: str, options: Mapping[str, Any]) -> bool:

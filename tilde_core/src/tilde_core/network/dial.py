@@ -76,7 +76,7 @@ class Dialer:
         return _wrapped(sock, self._server_tls(), route, timeout, route.host)
 
     def _connect_to_proxy(self, route: Route, timeout: float | None) -> socket.socket:
-        from tilde_core.network.tunnel import open_tunnel
+        from tilde_core.network.tunnel import open_tunnel, silent_proxy
 
         proxy = route.proxy
         assert proxy is not None
@@ -89,6 +89,9 @@ class Dialer:
         try:
             if not route.is_forwarded:
                 open_tunnel(sock, proxy, route)
+        except TimeoutError as error:
+            sock.close()
+            raise silent_proxy(proxy, route, timeout) from error
         except OSError as error:
             sock.close()
             raise dial_failure(error, route, timeout, at_proxy=True) from error

@@ -66,6 +66,8 @@ def refused_by_proxy(proxy: Proxy | None, headers: Headers) -> str:
         advice = "that is not what a user and a password in the setting proxy can do: see docs/corporate-networks.md"
     elif proxy is not None and proxy.username:
         advice = f"it does not accept the user and the password from {setting or 'its URL'}"
+    elif proxy is None:
+        advice = "put the user and the password into the URL of the proxy, where the session has it"
     else:
         advice = "give it as proxy=http://user:password@host:port"
     return f"the proxy {name} wants to know who is calling (407{kinds}): {advice}"
@@ -75,12 +77,15 @@ def _is_challenge(name: str) -> bool:
     return name.lower() == "proxy-authenticate"
 
 
-def check_forwarded(request: Request, route: Route, response: Response) -> None:
-    """Raise `NotSentError` if this is the answer of a proxy that did not send the request on. Closes it then."""
-    if response.status == _PROXY_AUTHENTICATION_REQUIRED and route.is_forwarded:
+def check_forwarded(request: Request, route: Route | None, response: Response) -> None:
+    """Raise `NotSentError` if this is the answer of a proxy that did not send the request on. Closes it then.
+
+    Without a `route`, the way was that of a session of the user's own.
+    """
+    if response.status == _PROXY_AUTHENTICATION_REQUIRED and (route is None or route.is_forwarded):
         response.close()
         error = NotSentError(
-            refused_by_proxy(route.proxy, response.headers),
+            refused_by_proxy(None if route is None else route.proxy, response.headers),
             method=request.method,
             url=request.safe_url,
             operation=request.operation,

@@ -11,7 +11,7 @@ from tilde_core.network.failures import DialFailed
 from tilde_core.network.proxy import Proxy
 from tilde_core.network.route import Route, refused_by_proxy
 
-__all__ = ["open_tunnel"]
+__all__ = ["open_tunnel", "silent_proxy"]
 
 _MAX_HEAD = 64 * 1024
 _NO_AUTHENTICATION, _USER_AND_PASSWORD, _NONE_OF_THEM = 0, 2, 0xFF
@@ -152,5 +152,18 @@ def _exactly(sock: socket.socket, size: int, proxy: Proxy) -> bytes:
 
 
 def _not_a_proxy(proxy: Proxy) -> DialFailed:
-    protocol = "SOCKS 5" if proxy.is_socks else "an HTTP proxy"
-    return DialFailed(f"{proxy} hung up, or answered something that is not {protocol}: is that the proxy and its port?")
+    return DialFailed(
+        f"{proxy} hung up, or answered something that is not {_protocol(proxy)}: is that the proxy and its port?"
+    )
+
+
+def silent_proxy(proxy: Proxy, route: Route, timeout: float | None) -> DialFailed:
+    """Return the error for one that took the connection and then did not say whether it goes on."""
+    limit = "" if timeout is None else f" within {timeout} seconds"
+    return DialFailed(
+        f"the proxy {proxy} did not answer{limit}: is it {_protocol(proxy)}, and does it reach {route.name}?"
+    )
+
+
+def _protocol(proxy: Proxy) -> str:
+    return "SOCKS 5" if proxy.is_socks else "an HTTP proxy"

@@ -134,7 +134,8 @@ class ProxyRules(NetworkBase):
         with ProxyServer() as proxy:
             proxy.enqueue(behaviors.stall(proxy.gate()))
             transport = opened(through(proxy.proxy_url()))
-            self.not_sent(transport, secure.url(host=HOST), r"within 0\.2 seconds", timeout=Timeout(connect=0.2))
+            said = rf"proxy http://127\.0\.0\.1:{proxy.port} did not answer within 0\.2 seconds: is it an HTTP proxy"
+            self.not_sent(transport, secure.url(host=HOST), said, timeout=Timeout(connect=0.2))
 
     def test_answer_of_a_forwarding_proxy_is_an_answer(self, server: LoopbackServer, opened: Open) -> None:
         """Its 502 is a status like any other; what it means is for the core to say."""
