@@ -1,7 +1,7 @@
 """Builds the site: `make site`.
 
 Lays out the pages in a folder of its own, with links that fit the site, writes the navigation, runs MkDocs, for which
-any warning is an error, and fails if a page would load something from another host.
+any warning is an error, and fails if a page would load something from another host or has a link that leads nowhere.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from mkdocs.__main__ import cli
 
 from front_matter import with_front_matter
+from links import links_to_nowhere
 from reference_pages import REFERENCE, reference_text
 from repository_pages import links_of, page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere
@@ -115,9 +116,10 @@ def main() -> None:
     file = WORK / "mkdocs.yml"
     file.write_text(json.dumps(configuration(pages), indent=1), encoding="utf-8")
     cli(["build", "--strict", "--config-file", str(file)], standalone_mode=False)
-    elsewhere = list(loads_from_elsewhere(SITE))
-    if elsewhere:
+    if elsewhere := list(loads_from_elsewhere(SITE)):
         sys.exit("These come from other hosts:\n" + "\n".join(elsewhere))
+    if dead := list(links_to_nowhere(SITE)):
+        sys.exit("These links lead nowhere:\n" + "\n".join(dead))
     print(f"{len(pages)} pages: {SITE / 'index.html'}")
 
 

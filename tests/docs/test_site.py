@@ -8,6 +8,7 @@ import pytest
 
 from docs.blocks import ROOT
 from front_matter import description_of, with_front_matter
+from links import links_to_nowhere
 from reference_pages import MODULES, REFERENCE, missing_names, public_names, reference_text
 from repository_pages import page_of, pages_linked_from, with_page_links
 from self_contained import loads_from_elsewhere, loads_of_page
@@ -151,3 +152,34 @@ def test_a_site_is_searched_through(tmp_path: Path) -> None:
         "a/index.html: https://example.com/a.png",
         "style.css: //example.com/b.css",
     ]
+
+
+@pytest.mark.parametrize(
+    "link", ["b.html", "nowhere/", "a/index.html#there", "#here", "a/", "/b.html", "a/index.html#%C3%BC", "B.html"]
+)
+def test_a_link_of_the_site_that_leads_nowhere_is_found(tmp_path: Path, link: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/index.html").write_text('<h1 id="top">', encoding="utf-8")
+    (tmp_path / "index.html").write_text(f'<p><a href="{link}">', encoding="utf-8")
+    assert list(links_to_nowhere(tmp_path)) == [f"index.html: {link}"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "#",
+        "#here",
+        "a/index.html",
+        "/a/index.html#top",
+        "a/index.html#%C3%BC",
+        "a/t%20t.txt",
+        "https://tilde.run/#x",
+    ],
+)
+def test_a_link_of_the_site_that_leads_somewhere_is_fine(tmp_path: Path, link: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/t t.txt").touch()
+    (tmp_path / "a/index.html").write_text('<h1 id="top"></h1><a name="ü">', encoding="utf-8")
+    (tmp_path / "index.html").write_text(f'<p id="here"><a href="{link}">', encoding="utf-8")
+    assert list(links_to_nowhere(tmp_path)) == []
