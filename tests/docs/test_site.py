@@ -10,7 +10,7 @@ from docs.blocks import ROOT
 from front_matter import description_of, with_front_matter
 from links import links_to_nowhere
 from reference_pages import MODULES, REFERENCE, missing_names, public_names, reference_text
-from repository_pages import page_of, pages_linked_from, with_page_links
+from repository_pages import page_of, pages_linked_from, with_page_links, with_plain_pipes
 from self_contained import loads_from_elsewhere, loads_of_page
 
 
@@ -71,6 +71,11 @@ def test_code_keeps_what_looks_like_a_link(repository: Path) -> None:
     assert with_page_links(text, "README.md", repository) == text
 
 
+def test_code_in_a_table_shows_no_backslash() -> None:
+    text = "`a \\| b`\n\n| `str \\| None`, `x` | or \\| `y` |\n"
+    assert with_plain_pipes(text) == "`a \\| b`\n\n| `str | None`, `x` | or \\| `y` |\n"
+
+
 @pytest.mark.parametrize("link", ["nowhere.md", "../elsewhere.md", "docs"])
 def test_a_link_to_nothing_is_an_error(repository: Path, link: str) -> None:
     with pytest.raises(ValueError, match="no file of this repository"):
@@ -103,7 +108,7 @@ def test_how_handles_are_made_is_not_shown() -> None:
 def test_a_page_says_in_its_head_what_it_is_about() -> None:
     text = "# Title\n\nOf `code`, **marks**\nand [a link](there.md).\n\nMore.\n"
     assert with_front_matter(text) == f'---\ndescription: "Of code, marks and a link."\n---\n\n{text}'
-    assert with_front_matter(text, "Other").startswith('---\ntitle: "Other"\ndescription: ')
+    assert with_front_matter(text, title="Other").startswith('---\ntitle: "Other"\ndescription: ')
 
 
 def test_a_long_description_is_cut_between_words() -> None:
