@@ -1,7 +1,7 @@
 """Builds the site: `make site`.
 
 Lays out the pages in a folder of its own, with links that fit the site, writes the navigation, runs MkDocs, for which
-any warning is an error, and fails if a page would load something from another host.
+any warning is an error, and fails if a page would load something from another host or has a link that leads nowhere.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 from mkdocs.__main__ import cli
 
 from front_matter import with_front_matter
+from links import links_to_nowhere
 from reference_pages import REFERENCE, reference_text
-from repository_pages import links_of, page_of, pages_linked_from, with_page_links
+from repository_pages import links_of, page_of, pages_linked_from, with_page_links, with_plain_pipes
 from self_contained import loads_from_elsewhere
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ def page_text(file: str) -> str:
     """Return the Markdown of the page that shows a file; one that is no Markdown is shown as code."""
     text = (ROOT / file).read_text(encoding="utf-8")
     if file.endswith(".md"):
-        return with_page_links(text, file, ROOT)
+        return with_plain_pipes(with_page_links(text, file, ROOT))
     language = {".py": "python", ".toml": "toml", ".yaml": "yaml"}.get(Path(file).suffix, "text")
     return f"# {Path(file).name}\n\n`{file}`\n\n````{language}\n{text}````\n"
 
@@ -46,11 +47,12 @@ def write_pages() -> list[str]:
     """Write all pages and return them, relative to the folder of the pages."""
     pages = {page_of(file): page_text(file) for file in pages_linked_from(documents(), ROOT)}
     pages |= {page.file: reference_text(page, ROOT) for page in REFERENCE}
-    titles = {page.file: f"{page.title} (reference)" for page in REFERENCE}
+    # Who searches for a word finds what explains it before what only has it as a name.
+    about = {page.file: {"title": f"{page.title} (reference)", "search": {"boost": 0.3}} for page in REFERENCE}
     for page, text in pages.items():
         target = WORK / "pages" / page
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(with_front_matter(text, titles.get(page)), encoding="utf-8")
+        target.write_text(with_front_matter(text, **about.get(page, {})), encoding="utf-8")
     return list(pages)
 
 
@@ -115,9 +117,10 @@ def main() -> None:
     file = WORK / "mkdocs.yml"
     file.write_text(json.dumps(configuration(pages), indent=1), encoding="utf-8")
     cli(["build", "--strict", "--config-file", str(file)], standalone_mode=False)
-    elsewhere = list(loads_from_elsewhere(SITE))
-    if elsewhere:
+    if elsewhere := list(loads_from_elsewhere(SITE)):
         sys.exit("These come from other hosts:\n" + "\n".join(elsewhere))
+    if dead := list(links_to_nowhere(SITE)):
+        sys.exit("These links lead nowhere:\n" + "\n".join(dead))
     print(f"{len(pages)} pages: {SITE / 'index.html'}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from textwrap import shorten
+from typing import Any
 
 __all__ = ["description_of", "with_front_matter"]
 
@@ -25,9 +26,8 @@ def description_of(text: str) -> str:
     return shorten(_MARKS.sub(lambda mark: mark[1] or "", paragraph), _LENGTH, placeholder=" …")
 
 
-def with_front_matter(text: str, title: str | None = None) -> str:
-    """Return the Markdown text of a page with what MkDocs reads about it in front."""
-    about = {"title": title, "description": description_of(text)}
-    return (
-        "---\n" + "".join(f"{name}: {json.dumps(value)}\n" for name, value in about.items() if value) + f"---\n\n{text}"
-    )
+def with_front_matter(text: str, **about: Any) -> str:
+    """Return the Markdown text of a page with what MkDocs reads about it in front: a description, and `about`."""
+    about["description"] = description_of(text)
+    lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in about.items())
+    return f"---\n{lines}---\n\n{text}"

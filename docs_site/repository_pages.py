@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-__all__ = ["links_of", "page_of", "pages_linked_from", "with_page_links"]
+__all__ = ["links_of", "page_of", "pages_linked_from", "with_page_links", "with_plain_pipes"]
 
 # Files that have a place of their own; all others keep their path, and those below docs/ lose that folder.
 _PLACES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
+_CELL_CODE = re.compile(r"`[^`]*`")
 _FENCE = re.compile(r" *(`{3,}|~{3,})")
 
 
@@ -44,6 +45,13 @@ def with_page_links(text: str, file: str, root: Path) -> str:
     """
     here = PurePosixPath(page_of(file)).parent
     return _replace_links(text, lambda link: os.path.relpath(page_of(_linked(link, file, root)), here))
+
+
+def with_plain_pipes(text: str) -> str:
+    r"""Return the text with `|` for `\|` in the code of tables, where MkDocs would show the backslash."""
+    lines = text.splitlines(keepends=True)
+    plain = (_CELL_CODE.sub(lambda code: code[0].replace(r"\|", "|"), line) for line in lines)
+    return "".join(new if line.startswith("|") else line for line, new in zip(lines, plain, strict=True))
 
 
 def pages_linked_from(files: list[str], root: Path) -> Iterator[str]:

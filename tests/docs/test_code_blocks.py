@@ -116,6 +116,15 @@ def test_every_block_has_a_language_that_is_checked(document: Path) -> None:
     assert not unknown, f"the languages of code blocks are {', '.join(RUNNERS)}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_no_code_hides_in_an_indented_block(document: Path) -> None:
+    """There, nothing would run it."""
+    prose = re.sub(
+        r"^ *(`{3,}|~{3,}).*?^ *\1$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    assert re.findall(r"\n\n {4}.*", prose) == []
+
+
 @pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.stem != "tutorial-transport"], ids=_name)
 def test_code_fits_the_site(document: Path) -> None:
     """What is printed (`text`) is broken there; the lines of one tutorial are counted, so they may be longer."""

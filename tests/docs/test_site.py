@@ -8,8 +8,9 @@ import pytest
 
 from docs.blocks import ROOT
 from front_matter import description_of, with_front_matter
+from links import links_to_nowhere
 from reference_pages import MODULES, REFERENCE, missing_names, public_names, reference_text
-from repository_pages import page_of, pages_linked_from, with_page_links
+from repository_pages import page_of, pages_linked_from, with_page_links, with_plain_pipes
 from self_contained import loads_from_elsewhere, loads_of_page
 
 
@@ -70,6 +71,11 @@ def test_code_keeps_what_looks_like_a_link(repository: Path) -> None:
     assert with_page_links(text, "README.md", repository) == text
 
 
+def test_code_in_a_table_shows_no_backslash() -> None:
+    text = "`a \\| b`\n\n| `str \\| None`, `x` | or \\| `y` |\n"
+    assert with_plain_pipes(text) == "`a \\| b`\n\n| `str | None`, `x` | or \\| `y` |\n"
+
+
 @pytest.mark.parametrize("link", ["nowhere.md", "../elsewhere.md", "docs"])
 def test_a_link_to_nothing_is_an_error(repository: Path, link: str) -> None:
     with pytest.raises(ValueError, match="no file of this repository"):
@@ -102,7 +108,7 @@ def test_how_handles_are_made_is_not_shown() -> None:
 def test_a_page_says_in_its_head_what_it_is_about() -> None:
     text = "# Title\n\nOf `code`, **marks**\nand [a link](there.md).\n\nMore.\n"
     assert with_front_matter(text) == f'---\ndescription: "Of code, marks and a link."\n---\n\n{text}'
-    assert with_front_matter(text, "Other").startswith('---\ntitle: "Other"\ndescription: ')
+    assert with_front_matter(text, title="Other").startswith('---\ntitle: "Other"\ndescription: ')
 
 
 def test_a_long_description_is_cut_between_words() -> None:
@@ -151,3 +157,34 @@ def test_a_site_is_searched_through(tmp_path: Path) -> None:
         "a/index.html: https://example.com/a.png",
         "style.css: //example.com/b.css",
     ]
+
+
+@pytest.mark.parametrize(
+    "link", ["b.html", "nowhere/", "a/index.html#there", "#here", "a/", "/b.html", "a/index.html#%C3%BC", "B.html"]
+)
+def test_a_link_of_the_site_that_leads_nowhere_is_found(tmp_path: Path, link: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/index.html").write_text('<h1 id="top">', encoding="utf-8")
+    (tmp_path / "index.html").write_text(f'<p><a href="{link}">', encoding="utf-8")
+    assert list(links_to_nowhere(tmp_path)) == [f"index.html: {link}"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "",
+        "#",
+        "#here",
+        "a/index.html",
+        "/a/index.html#top",
+        "a/index.html#%C3%BC",
+        "a/t%20t.txt",
+        "https://tilde.run/#x",
+    ],
+)
+def test_a_link_of_the_site_that_leads_somewhere_is_fine(tmp_path: Path, link: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/t t.txt").touch()
+    (tmp_path / "a/index.html").write_text('<h1 id="top"></h1><a name="ü">', encoding="utf-8")
+    (tmp_path / "index.html").write_text(f'<p id="here"><a href="{link}">', encoding="utf-8")
+    assert list(links_to_nowhere(tmp_path)) == []

@@ -103,3 +103,27 @@ def test_the_colours_are_those_of_the_system(driver: webdriver.Chrome, scheme: s
         wait_for(driver, f"document.body.dataset.mdColorScheme === '{expected}'")
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_chosen_colours_are_kept_from_page_to_page(driver: webdriver.Chrome) -> None:
+    features = [{"name": "prefers-color-scheme", "value": "light"}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    try:
+        open_page(driver, "index.html")
+        for label in ("Switch to light colours", "Switch to dark colours"):
+            wait_for(driver, f"document.querySelector('label[title=\"{label}\"]:not([hidden])')").click()
+        wait_for(driver, "document.body.dataset.mdColorScheme === 'slate'")
+        open_page(driver, "guide.html")
+        wait_for(driver, "document.body.dataset.mdColorScheme === 'slate'")
+    finally:
+        driver.execute_script("localStorage.clear()")
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize(
+    "page", ["guide.html", "plugins/send.html", "reference/tilde.html", "examples/quickstart.py.html"]
+)
+def test_the_navigation_shows_where_one_is(driver: webdriver.Chrome, page: str) -> None:
+    open_page(driver, page)
+    links = "[...document.querySelectorAll('.md-nav--primary a.md-nav__link--active')].map(link => link.href)"
+    assert any(link.split("#")[0].endswith(page) for link in driver.execute_script(f"return {links}"))

@@ -9,6 +9,7 @@ from tilde_core.arguments import checked_text
 __all__ = ["PrincipalType", "checked_principal"]
 
 PrincipalType = Literal["user", "group", "role", "agent"]
+"""To whom a policy can be attached."""
 
 
 def checked_principal(prefix: str, principal_type: str, principal_id: str) -> dict[str, str]:

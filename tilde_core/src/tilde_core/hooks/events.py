@@ -77,3 +77,4 @@ class CredentialsRefreshed:
 
 
 Event: TypeAlias = RequestStarted | RequestFinished | RetryScheduled | TransferProgress | CredentialsRefreshed
+"""What observers (`tilde_event`) are told."""

@@ -13,6 +13,7 @@ __all__ = ["PROJECT", "hookimpl", "hookspec"]
 PROJECT = "tilde"
 hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
+"""Marks a function or method of a plugin as the implementation of the hook of that name."""
 
 
 @hookspec

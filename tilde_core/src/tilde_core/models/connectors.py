@@ -10,6 +10,7 @@ from tilde_core.models.base import Model, OrDefault
 __all__ = ["ConnectionTestResult", "ConnectorData", "ConnectorType"]
 
 ConnectorType = Literal["s3", "gcs", "git", "google_drive"]
+"""The kind of storage that a connector reads from."""
 
 
 class ConnectorData(Model, frozen=True, kw_only=True):

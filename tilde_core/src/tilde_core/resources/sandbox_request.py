@@ -35,6 +35,7 @@ RunAs: TypeAlias = Mapping[str, str] | Agent | Role
 """Another principal: `{"type": "agent", "id": "…"}`, likewise with `"role"`, or the entity itself."""
 
 SandboxMode = Literal["one-shot", "interactive", "service"]
+"""`"one-shot"` ends with its command, `"interactive"` has a terminal, `"service"` goes on until `finish()`."""
 
 _RUN_AS = ("agent", "role")
 _UNFIT = re.compile("[\0\ud800-\udfff]")  # what neither an argument nor a variable of a process can hold

@@ -117,3 +117,4 @@ class Exchange:
 
 
 Behavior = Callable[[Exchange], None]
+"""What a `LoopbackServer` does with one request. `behaviors` makes them."""
