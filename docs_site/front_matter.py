@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from textwrap import shorten
 from typing import Any
 
@@ -28,6 +29,6 @@ def description_of(text: str) -> str:
 
 def with_front_matter(text: str, **about: Any) -> str:
     """Return the Markdown text of a page with what MkDocs reads about it in front: a description, and `about`."""
-    about["description"] = description_of(text)
+    about["description"] = escape(description_of(text))  # the theme does not
     lines = "".join(f"{name}: {json.dumps(value)}\n" for name, value in about.items())
     return f"---\n{lines}---\n\n{text}"

@@ -109,6 +109,12 @@ def test_nothing_of_ours_is_installed_by_name(document: Path) -> None:
     assert re.findall(r"(?:pip install|uv add|uv pip install)[^\n`]*[ \"']tilde[-_]\w+[^\n`]*", text) == []
 
 
+@pytest.mark.parametrize("readme", sorted(ROOT.glob("tilde_*/README.md")), ids=lambda path: path.parent.name)
+def test_readmes_of_packages_stand_by_themselves(readme: Path) -> None:
+    """They are the description of the distribution, next to which there is no file that a link could lead to."""
+    assert re.findall(r"\]\((?!https://)[^)]*\)", readme.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_to_headings_lead_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")

@@ -106,8 +106,9 @@ def test_how_handles_are_made_is_not_shown() -> None:
 
 
 def test_a_page_says_in_its_head_what_it_is_about() -> None:
-    text = "# Title\n\nOf `code`, **marks**\nand [a link](there.md).\n\nMore.\n"
-    assert with_front_matter(text) == f'---\ndescription: "Of code, marks and a link."\n---\n\n{text}'
+    text = '# Title\n\nOf `code`, **marks**,\n"quotes" and [a link](there.md).\n\nMore.\n'
+    about = "Of code, marks, &quot;quotes&quot; and a link."
+    assert with_front_matter(text) == f'---\ndescription: "{about}"\n---\n\n{text}'
     assert with_front_matter(text, title="Other").startswith('---\ntitle: "Other"\ndescription: ')
 
 
