@@ -221,6 +221,26 @@ def test_hook_that_fails(opened: Opened, server: LoopbackServer) -> None:
             get(transport, server.url(), timeout=Timeout(pool=0.5))
 
 
+def test_hook_that_refuses_an_answer(server: LoopbackServer) -> None:
+    """As that for Kerberos does if the other side does not prove who it is; it was nobody's connection that broke."""
+    requests = pytest.importorskip("requests")
+    pytest.importorskip("tilde_transport_requests")
+    from tilde_transport_requests import RequestsTransport
+
+    class MutualAuthenticationError(requests.RequestException):  # type: ignore[misc, name-defined]
+        pass
+
+    def refuse(answer: Any, **_: Any) -> None:
+        raise MutualAuthenticationError
+
+    with requests.Session() as session:
+        session.hooks["response"].append(refuse)
+        transport = RequestsTransport(session=session)
+        with pytest.raises(OutcomeUnknownError, match=r"refused the answer \(MutualAuthenticationError\)"):
+            get(transport, server.url())
+        transport.close()
+
+
 def test_user_and_password_in_auth_are_refused(library: Library) -> None:
     """They would take the place of the API key."""
     with (
