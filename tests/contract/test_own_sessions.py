@@ -21,7 +21,16 @@ from own_sessions import LIBRARIES, Library
 from support import OUR_TRANSPORTS
 from tilde import Client, Timeout
 from tilde.exceptions import ConfigurationError, NotFoundError, NotSentError, OutcomeUnknownError
-from tilde.plugins import Headers, Request, Transport, TransportError
+from tilde.plugins import (
+    Event,
+    Headers,
+    Request,
+    RequestFinished,
+    RequestStarted,
+    Transport,
+    TransportError,
+    hookimpl,
+)
 from tilde_core.testing import LoopbackServer, ProxyServer, behaviors
 from tilde_core.testing.certificates import CertificateAuthority
 from tilde_local import Server
@@ -149,6 +158,39 @@ def test_redirects_are_not_followed_and_cookies_not_kept(opened: Opened, server:
     get(transport, server.url("/after")).read()
     assert [request.target for request in server.requests] == ["/from", "/after"]
     assert server.requests[1].header("cookie") == []
+
+
+def test_cookies_and_base_url_of_the_session_are_not_used(library: Library, server: LoopbackServer) -> None:
+    with library.session() as session:
+        session.cookies.set("a", SECRET)
+        session.base_url = "http://127.0.0.1:1/elsewhere"
+        transport = library.transport(session)
+        get(transport, server.url("/x")).read()
+        get(transport, server.url("/x"), presigned=True).read()
+        transport.close()
+    assert [(request.target, request.header("cookie")) for request in server.requests] == [("/x", [])] * 2
+
+
+def test_what_is_ours_goes_along(library: Library, server: LoopbackServer) -> None:
+    """With each call of a client, whatever the session has: where it goes, who asks, and the key; and it says so."""
+    server.script("/base/api/v1/organizations", behaviors.answer(200, b'{"results": []}'))
+    told: list[Event] = []
+
+    class Observer:
+        @hookimpl
+        def tilde_event(self, event: Event) -> None:
+            told.append(event)
+
+    with library.session(headers={"User-Agent": "theirs", "X-Team": "data"}) as session:
+        options: Any = {"transport": library.transport(session), "plugins": [Observer()], "user_agent": "job/1"}
+        with Client("key", endpoint_url=server.url("/base"), **options) as client:
+            assert list(client.organizations.list()) == []
+    sent = server.requests[0]
+    assert sent.header("authorization") == ["Bearer key"]
+    assert sent.header("user-agent")[0].startswith("tilde-python-sdk/")
+    assert "job/1" in sent.header("user-agent")[0]
+    assert sent.header("x-team") == ["data"]
+    assert [type(event) for event in told] == [RequestStarted, RequestFinished]
 
 
 def test_netrc_is_not_read(
