@@ -266,7 +266,7 @@ def test_hook_that_fails(opened: Opened, server: LoopbackServer) -> None:
 def test_hook_that_refuses_an_answer(server: LoopbackServer) -> None:
     """As that for Kerberos does if the other side does not prove who it is; it was nobody's connection that broke."""
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     class MutualAuthenticationError(requests.RequestException):  # type: ignore[misc, name-defined]
@@ -421,7 +421,7 @@ def test_proxy_that_is_not_there(opened: Opened, library: Library, server: Loopb
 def test_socks_without_the_package_for_it(monkeypatch: pytest.MonkeyPatch, trust_env: bool) -> None:
     """Is told at once; of a proxy in the environment, when it is used."""
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     monkeypatch.setitem(sys.modules, "socks", None)
@@ -530,7 +530,7 @@ def test_a_client_on_a_session_of_ones_own(library: Library) -> None:
 def test_adapter_of_the_user(server: LoopbackServer) -> None:
     """It sends what it is given, and is asked for each request."""
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     class Adapter(requests.adapters.HTTPAdapter):  # type: ignore[misc, name-defined]
@@ -547,7 +547,7 @@ def test_adapter_of_the_user(server: LoopbackServer) -> None:
 
 def test_adapter_that_makes_answers_up(server: LoopbackServer) -> None:
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     class Made(requests.adapters.BaseAdapter):  # type: ignore[misc, name-defined]
@@ -572,7 +572,7 @@ def test_adapter_that_makes_answers_up(server: LoopbackServer) -> None:
 
 def test_mounts_of_the_user(server: LoopbackServer) -> None:
     httpx = pytest.importorskip("httpx")
-    pytest.importorskip("tilde_transport_httpx")
+    pytest.importorskip("tilde_transport_httpx.plugin")
     from tilde_transport_httpx import HttpxTransport
 
     made = httpx.MockTransport(lambda request: httpx.Response(200, content=b"made up"))
