@@ -64,7 +64,7 @@ class TestRequestsSession(OwnSessionContract):
     @pytest.fixture(autouse=True)
     def installed(self) -> None:
         pytest.importorskip("requests")
-        pytest.importorskip("tilde_transport_requests")
+        pytest.importorskip("tilde_transport_requests.plugin")
 
     def open_transport(self, settings: TransportSettings) -> Transport:
         import requests
@@ -119,7 +119,7 @@ class TestHttpxClient(OwnSessionContract):
     @pytest.fixture(autouse=True)
     def installed(self) -> None:
         pytest.importorskip("httpx")
-        pytest.importorskip("tilde_transport_httpx")
+        pytest.importorskip("tilde_transport_httpx.plugin")
 
     def open_transport(self, settings: TransportSettings) -> Transport:
         import httpx

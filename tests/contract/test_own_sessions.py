@@ -21,7 +21,16 @@ from own_sessions import LIBRARIES, Library
 from support import OUR_TRANSPORTS
 from tilde import Client, Timeout
 from tilde.exceptions import ConfigurationError, NotFoundError, NotSentError, OutcomeUnknownError
-from tilde.plugins import Headers, Request, Transport, TransportError
+from tilde.plugins import (
+    Event,
+    Headers,
+    Request,
+    RequestFinished,
+    RequestStarted,
+    Transport,
+    TransportError,
+    hookimpl,
+)
 from tilde_core.testing import LoopbackServer, ProxyServer, behaviors
 from tilde_core.testing.certificates import CertificateAuthority
 from tilde_local import Server
@@ -151,6 +160,39 @@ def test_redirects_are_not_followed_and_cookies_not_kept(opened: Opened, server:
     assert server.requests[1].header("cookie") == []
 
 
+def test_cookies_and_base_url_of_the_session_are_not_used(library: Library, server: LoopbackServer) -> None:
+    with library.session() as session:
+        session.cookies.set("a", SECRET)
+        session.base_url = "http://127.0.0.1:1/elsewhere"
+        transport = library.transport(session)
+        get(transport, server.url("/x")).read()
+        get(transport, server.url("/x"), presigned=True).read()
+        transport.close()
+    assert [(request.target, request.header("cookie")) for request in server.requests] == [("/x", [])] * 2
+
+
+def test_what_is_ours_goes_along(library: Library, server: LoopbackServer) -> None:
+    """With each call of a client, whatever the session has: where it goes, who asks, and the key; and it says so."""
+    server.script("/base/api/v1/organizations", behaviors.answer(200, b'{"results": []}'))
+    told: list[Event] = []
+
+    class Observer:
+        @hookimpl
+        def tilde_event(self, event: Event) -> None:
+            told.append(event)
+
+    with library.session(headers={"User-Agent": "theirs", "X-Team": "data"}) as session:
+        options: Any = {"transport": library.transport(session), "plugins": [Observer()], "user_agent": "job/1"}
+        with Client("key", endpoint_url=server.url("/base"), **options) as client:
+            assert list(client.organizations.list()) == []
+    sent = server.requests[0]
+    assert sent.header("authorization") == ["Bearer key"]
+    assert sent.header("user-agent")[0].startswith("tilde-python-sdk/")
+    assert "job/1" in sent.header("user-agent")[0]
+    assert sent.header("x-team") == ["data"]
+    assert [type(event) for event in told] == [RequestStarted, RequestFinished]
+
+
 def test_netrc_is_not_read(
     opened: Opened, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -219,6 +261,26 @@ def test_hook_that_fails(opened: Opened, server: LoopbackServer) -> None:
     for _ in range(40):
         with pytest.raises(ZeroDivisionError):
             get(transport, server.url(), timeout=Timeout(pool=0.5))
+
+
+def test_hook_that_refuses_an_answer(server: LoopbackServer) -> None:
+    """As that for Kerberos does if the other side does not prove who it is; it was nobody's connection that broke."""
+    requests = pytest.importorskip("requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
+    from tilde_transport_requests import RequestsTransport
+
+    class MutualAuthenticationError(requests.RequestException):  # type: ignore[misc, name-defined]
+        pass
+
+    def refuse(answer: Any, **_: Any) -> None:
+        raise MutualAuthenticationError
+
+    with requests.Session() as session:
+        session.hooks["response"].append(refuse)
+        transport = RequestsTransport(session=session)
+        with pytest.raises(OutcomeUnknownError, match=r"refused the answer \(MutualAuthenticationError\)"):
+            get(transport, server.url())
+        transport.close()
 
 
 def test_user_and_password_in_auth_are_refused(library: Library) -> None:
@@ -359,7 +421,7 @@ def test_proxy_that_is_not_there(opened: Opened, library: Library, server: Loopb
 def test_socks_without_the_package_for_it(monkeypatch: pytest.MonkeyPatch, trust_env: bool) -> None:
     """Is told at once; of a proxy in the environment, when it is used."""
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     monkeypatch.setitem(sys.modules, "socks", None)
@@ -468,7 +530,7 @@ def test_a_client_on_a_session_of_ones_own(library: Library) -> None:
 def test_adapter_of_the_user(server: LoopbackServer) -> None:
     """It sends what it is given, and is asked for each request."""
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     class Adapter(requests.adapters.HTTPAdapter):  # type: ignore[misc, name-defined]
@@ -485,7 +547,7 @@ def test_adapter_of_the_user(server: LoopbackServer) -> None:
 
 def test_adapter_that_makes_answers_up(server: LoopbackServer) -> None:
     requests = pytest.importorskip("requests")
-    pytest.importorskip("tilde_transport_requests")
+    pytest.importorskip("tilde_transport_requests.plugin")
     from tilde_transport_requests import RequestsTransport
 
     class Made(requests.adapters.BaseAdapter):  # type: ignore[misc, name-defined]
@@ -510,7 +572,7 @@ def test_adapter_that_makes_answers_up(server: LoopbackServer) -> None:
 
 def test_mounts_of_the_user(server: LoopbackServer) -> None:
     httpx = pytest.importorskip("httpx")
-    pytest.importorskip("tilde_transport_httpx")
+    pytest.importorskip("tilde_transport_httpx.plugin")
     from tilde_transport_httpx import HttpxTransport
 
     made = httpx.MockTransport(lambda request: httpx.Response(200, content=b"made up"))

@@ -16,10 +16,12 @@ from urllib3 import BaseHTTPResponse
 
 from tilde.plugins import (
     ConfigurationError,
+    OutcomeUnknownError,
     Request,
     Response,
     TransportSettings,
     check_forwarded,
+    error_about,
     lines_with_own,
     split_url,
 )
@@ -104,6 +106,13 @@ class OwnSession:
             if error.response is None:
                 raise
             return error.response
+        except requests.RequestException as error:
+            answer.close()
+            if type(error) in ERRORS.classes:
+                raise
+            # Of what answers challenges, such as one who asks of a proxy that it prove who it is.
+            what = f"a hook of the session refused the answer ({type(error).__name__})"
+            raise error_about(request, OutcomeUnknownError, what) from error
         except BaseException:
             answer.close()
             raise

@@ -80,9 +80,10 @@ def _is_challenge(name: str) -> bool:
 def check_forwarded(request: Request, route: Route | None, response: Response) -> None:
     """Raise `NotSentError` if this is the answer of a proxy that did not send the request on. Closes it then.
 
-    Without a `route`, the way was that of a session of the user's own.
+    Without a `route`, the way was that of a session of the user's own: then the answer must say that it is a proxy's.
     """
-    if response.status == _PROXY_AUTHENTICATION_REQUIRED and (route is None or route.is_forwarded):
+    is_of_proxy = "Proxy-Authenticate" in response.headers if route is None else route.is_forwarded
+    if response.status == _PROXY_AUTHENTICATION_REQUIRED and is_of_proxy:
         response.close()
         error = NotSentError(
             refused_by_proxy(None if route is None else route.proxy, response.headers),
