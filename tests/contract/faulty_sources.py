@@ -148,6 +148,15 @@ class QuotesTheAnswer(Sound):
         return super().read(response)
 
 
+class KeepsTheAnswer(Sound):
+    def read(self, response: Response) -> AccessToken:
+        try:
+            json.loads(body := response.read())
+        except ValueError as error:
+            raise CredentialsError("the issuer gave no token") from error
+        return super().read(Response(response.status, response.headers, body))
+
+
 class FollowsRedirects(Sound):
     def fetch(self) -> AccessToken:
         response = self.settings.send(Request(method="POST", url=self.url))
@@ -186,6 +195,7 @@ FAULTS: dict[type[Sound], str] = {
     LogsItsToken: "test_token_can_be_sent",
     RaisesWhatever: "test_failure_is_an_error_of_ours[HTML]",
     QuotesTheAnswer: "test_failure_is_an_error_of_ours[403]",
+    KeepsTheAnswer: "test_failure_is_an_error_of_ours[HTML]",
     FollowsRedirects: "test_redirect_is_not_followed",
     NeverGivesUp: "test_issuer_is_not_asked_without_end",
     UsesAClient: "test_client_is_never_used",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import logging
+import netrc
 import posixpath
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +22,7 @@ from tilde.plugins import (
     TransportSettings,
 )
 from tilde_core.testing import LoopbackServer
-from tilde_core.testing.contract import TransportContract
+from tilde_core.testing.contract import TransportContract, outgoing
 
 pytest.importorskip("httpx")
 pytest.importorskip("tilde_transport_httpx")
@@ -111,6 +113,16 @@ def logs(inner: Transport, request: Request) -> Response:
     return inner.send(request)
 
 
+def collects(inner: Transport, request: Request) -> Response:
+    content = request.content
+    return inner.send(replace(request, content=content if isinstance(content, bytes) else b"".join(content)))
+
+
+def reads_netrc(inner: Transport, request: Request) -> Response:
+    found = netrc.netrc().authenticators("127.0.0.1")
+    return inner.send(request.with_header("Authorization", f"Basic {found[2]}" if found else ""))
+
+
 kept: list[Request] = []
 
 
@@ -160,6 +172,27 @@ def test_contract_finds_a_query_in_the_log(caplog: pytest.LogCaptureFixture) -> 
     assert fails(logs, "test_no_log_shows_the_query", {"caplog": caplog})
     caplog.clear()
     assert not fails(sound, "test_no_log_shows_the_query", {"caplog": caplog})
+
+
+def test_contract_finds_an_upload_that_is_collected_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not fails(sound, "test_stream_is_not_collected_first", {})
+    monkeypatch.setattr(outgoing, "PATIENCE", 0.0)
+    assert fails(collects, "test_stream_is_not_collected_first", {})
+
+
+def test_contract_finds_who_reads_netrc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also one that reads it by way of the standard library, which takes no file that others may read."""
+    arguments = {"monkeypatch": monkeypatch, "tmp_path": tmp_path}
+    assert fails(reads_netrc, "test_netrc_and_user_info_are_not_credentials", arguments)
+    assert not fails(sound, "test_netrc_and_user_info_are_not_credentials", arguments)
+
+
+def test_contract_begins_with_what_is_easy_to_get_right(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "from tilde_core.testing.contract import TransportContract\nclass TestIt(TransportContract): pass"
+    )
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "--collect-only", "-q")
+    assert "test_url_goes_out_to_the_letter" in ran.outlines[0]
 
 
 def test_contract_needs_a_transport() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tilde_core.hooks.offers import Transport, TransportSettings
 from tilde_core.http import ByteStream, Headers
 from tilde_core.testing.behaviors import answer, echo
 from tilde_core.testing.contract.base import Pieces, TransportRules
+from tilde_core.testing.exchange import Exchange
 from tilde_core.testing.loopback import LoopbackServer
 
 __all__ = ["OutgoingRules"]
@@ -31,10 +34,27 @@ TARGETS = [
     "/x?q='()*!$,;[]{}|^`\"<>\\",
     "/100%25/%zz%",
 ]
+PATIENCE = 30.0  # seconds that a sound transport never needs
 ALL_BYTES = bytes(range(256)) * 5
 LARGE = bytes(range(251)) * 12_532  # a little over 3 MiB, of no round size
 BODIES = {"one byte": b"x", "all bytes": ALL_BYTES, "large": LARGE}
 STREAMS = {"pieces": (b"ab", b"", b"cde"), "all bytes": (ALL_BYTES, ALL_BYTES), "large": (LARGE[:7], LARGE[7:])}
+
+
+class _Hesitant:
+    """A `ByteStream` that gives its last piece only when the server has something of it."""
+
+    def __init__(self, arrived: threading.Event) -> None:
+        self._arrived = arrived
+
+    def __len__(self) -> int:
+        return 48 * 65536
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(47):
+            yield bytes(65536)
+        assert self._arrived.wait(PATIENCE), "the whole body was collected before any of it was sent"
+        yield bytes(65536)
 
 
 class OutgoingRules(TransportRules):
@@ -87,6 +107,19 @@ class OutgoingRules(TransportRules):
             assert self.get(transport, server.url(), method="PUT", content=body).read() == b"".join(pieces)
         assert server.requests[1].header("content-length") == [str(len(body))]
         assert server.requests[1].header("transfer-encoding") == []
+
+    def test_stream_is_not_collected_first(self, transport: Transport, server: LoopbackServer) -> None:
+        """A file of any size goes out while it is read: the server has a part of it before the rest is asked for."""
+        arrived = server.gate()
+
+        def take(exchange: Exchange) -> None:
+            exchange.request.body += exchange.read(1)
+            arrived.set()
+            echo()(exchange)
+
+        server.script("/", take)
+        body = _Hesitant(arrived)
+        assert len(self.get(transport, server.url(), method="PUT", content=body).read()) == len(body)
 
     def test_sent_body_is_let_go(self, transport: Transport, server: LoopbackServer) -> None:
         """An idle connection keeps nothing of the last upload alive: neither its bytes nor the file they are from."""
@@ -156,9 +189,11 @@ class OutgoingRules(TransportRules):
         self, transport: Transport, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """Only the SDK adds an `Authorization`."""
-        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc = tmp_path / ".netrc"
+        netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc.chmod(0o600)  # some libraries do not read one that others may read
         monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        monkeypatch.setenv("NETRC", str(netrc))
         self.get(transport, server.url().replace("//", "//me:s3cret@", 1)).read()
         assert [name for name, _ in server.requests[0].headers] == ["Host"]
 
