@@ -225,9 +225,9 @@ def test_an_object_for_another_version_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("return 'httpx'", "tilde_transport answered str instead of TransportOffer"),
+        ("return 'httpx'", "answered str to tilde_transport instead of a TransportOffer"),
         ("1 / 0", "failed in tilde_transport: ZeroDivisionError"),
-        ("return TransportOffer('a', 0, lambda settings: 7)", "answered int, which is not a Transport"),
+        ("return TransportOffer('a', 0, lambda settings: 7)", "answered int to open of 'a', which is not a Transport"),
         ("return TransportOffer('a', 0, lambda settings: None)", "answered None"),
         ("return TransportOffer('a', 0, lambda settings: 1 / 0)", "failed in open of 'a': ZeroDivisionError"),
     ],
@@ -238,6 +238,18 @@ def test_wrong_answers_name_the_plugin(install: Install, source: str, message: s
     with pytest.raises(PluginError, match=message) as caught:
         Client(api_key="k").organizations.get("x")
     assert "plugin a (dist-a 1.2)" in str(caught.value)
+    assert str(caught.value).endswith("; upgrade or uninstall dist-a, or set TILDE_DISABLE_PLUGINS=a")
+
+
+def test_a_name_that_is_to_be_disabled_and_that_no_plugin_has(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever misspells it would go on with the plugin, and not know."""
+    monkeypatch.setenv("TILDE_DISABLE_PLUGINS", "default-rtry,log")
+    Client("key").close()
+    assert caplog.messages == [
+        "TILDE_DISABLE_PLUGINS names 'default-rtry', and there is no plugin of that name; did you mean default-retry?"
+    ]
 
 
 class Wrapper:

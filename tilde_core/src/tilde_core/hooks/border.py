@@ -21,9 +21,14 @@ from tilde_core.hooks.offers import (
 from tilde_core.http import Request, Response
 from tilde_core.refreshable_credentials import RefreshableCredentials
 
-__all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "call_plugin"]
+__all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "at_fault", "call_plugin"]
 
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+
+
+def at_fault(plugin: PluginInfo, what: str) -> PluginError:
+    """Return the error that says what `plugin` did wrong, and what its users can do about it."""
+    return PluginError(f"plugin {plugin.label} {what}; {plugin.remedy}")
 
 
 def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: object) -> Any:
@@ -33,7 +38,7 @@ def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: 
     except TildeError:
         raise
     except Exception as error:
-        raise PluginError(f"plugin {plugin.label} failed in {what}: {type(error).__name__}: {error}") from error
+        raise at_fault(plugin, f"failed in {what}: {type(error).__name__}: {error}") from error
 
 
 class CheckedProvider:
@@ -55,9 +60,7 @@ class CheckedProvider:
         """
         token = self._ask("token()", self._provider.token)
         if not isinstance(token, str) or not _TOKEN.match(token):
-            raise PluginError(
-                f"plugin {self._plugin.label} gave a token that cannot be sent: it must be printable ASCII, no spaces"
-            )
+            raise at_fault(self._plugin, "gave a token that cannot be sent: it must be printable ASCII, no spaces")
         return token
 
     def invalidate(self, token: str) -> bool:
@@ -95,9 +98,8 @@ class CheckedPolicy:
         """Return what to do after `attempt`. Raises `PluginError` for what is no decision, or a delay below 0."""
         decision = call_plugin(self._plugin, "decide()", self._policy.decide, attempt)
         if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
-            raise PluginError(
-                f"the retry policy of plugin {self._plugin.label} answered {decision!r}; it must be a RetryDecision "
-                "with a delay of 0 or more"
+            raise at_fault(
+                self._plugin, f"answered {decision!r} to decide(), not a RetryDecision with a delay of 0 or more"
             )
         return decision
 
@@ -115,9 +117,8 @@ class CheckedConnector:
         if isinstance(answer, Response):
             return answer
         if not isinstance(answer, WebSocket):
-            raise PluginError(
-                f"plugin {self._plugin.label}: connect() answered {type(answer).__name__} instead of a WebSocket or a "
-                "Response"
+            raise at_fault(
+                self._plugin, f"answered {type(answer).__name__} to connect() instead of a WebSocket or a Response"
             )
         return _CheckedWebSocket(self._plugin, answer)
 
@@ -141,9 +142,7 @@ class _CheckedWebSocket:
         if message is TimeoutError:
             raise TimeoutError(f"no message within {timeout} seconds")
         if message is not None and not isinstance(message, bytes):
-            raise PluginError(
-                f"plugin {self._plugin.label}: receive() answered {type(message).__name__} instead of bytes or None"
-            )
+            raise at_fault(self._plugin, f"answered {type(message).__name__} to receive() instead of bytes or None")
         return message
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from tilde_core.exceptions import ConfigurationError, PluginError
-from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, call_plugin
+from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, at_fault, call_plugin
 from tilde_core.hooks.events import CredentialsRefreshed, Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
@@ -81,6 +81,10 @@ class HookLayer:
     def describe(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin."""
         return self._registry.describe()
+
+    def unknown_disabled(self) -> list[str]:
+        """Return one sentence, without its full stop, on each name that was to be disabled and that no plugin has."""
+        return self._registry.unknown_disabled()
 
     def not_used(self) -> str:
         """Return a sentence, without its full stop, on the plugins that failed or are disabled; `""` if none is."""
@@ -171,9 +175,7 @@ class HookLayer:
             if offer is None:
                 continue
             if not isinstance(offer, kind):
-                raise PluginError(
-                    f"plugin {info.label}: {hook} answered {type(offer).__name__} instead of {kind.__name__}"
-                )
+                raise at_fault(info, f"answered {type(offer).__name__} to {hook} instead of a {kind.__name__}")
             offers.append(_Offered(offer, info))
         _refuse_duplicates(hook, offers)
         return sorted(offers, key=lambda o: o.rank)
@@ -228,9 +230,8 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
     info = offered.plugin
     opened = call_plugin(info, f"open of {offered.offer.name!r}", offered.offer.open, settings)
     if opened is not None and not isinstance(opened, kind):
-        raise PluginError(
-            f"plugin {info.label}: open of {offered.offer.name!r} answered {type(opened).__name__}, "
-            f"which is not a {kind.__name__}"
+        raise at_fault(
+            info, f"answered {type(opened).__name__} to open of {offered.offer.name!r}, which is not a {kind.__name__}"
         )
     return opened
 
@@ -238,8 +239,7 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
 def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT:
     opened = _open_optional(offered, settings, kind)
     if opened is None:
-        raise PluginError(
-            f"plugin {offered.plugin.label}: open of {offered.offer.name!r} answered None; "
-            f"it must answer a {kind.__name__} or raise"
+        raise at_fault(
+            offered.plugin, f"answered None to open of {offered.offer.name!r}, and not a {kind.__name__} or an error"
         )
     return opened
