@@ -24,10 +24,12 @@ from tilde.plugins import (
     RequestStarted,
     Response,
     RetryScheduled,
+    Transport,
     TransportOffer,
     hookimpl,
 )
 from tilde_core.hooks import manager
+from tilde_core.hooks.layer import HookLayer
 from tilde_core.testing import FakeTransport
 
 ORG = {"id": "1", "name": "my-team"}
@@ -305,8 +307,78 @@ def test_a_plugin_may_answer_in_place_of_the_transport() -> None:
 
 def test_a_wrong_answer_to_send_names_who_was_asked() -> None:
     client, _, _ = fake_client([], plugins=[Wrong()])
-    with pytest.raises(PluginError, match=r"tilde_send answered str instead of a Response; asked were: .*Wrong"):
+    with pytest.raises(PluginError, match=r"tilde_send answered str instead of a Response; asked were .*Wrong \(given"):
         client.organizations.get("x")
+
+
+class Fails:
+    @hookimpl
+    def tilde_send(self, request: Request) -> Response | None:
+        raise ValueError("boom")
+
+
+class FailsBehind(Wrapper):
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request) -> Iterator[None]:
+        try:
+            return (yield)
+        except OSError as error:
+            raise ValueError("boom") from error
+
+
+class YieldsTwice(Wrapper):
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request) -> Iterator[None]:
+        yield
+        return (yield)
+
+
+class Unreadable:
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise OSError(5, "the file cannot be read")
+
+
+class Reading(FakeTransport):
+    def send(self, request: Request) -> Response:
+        list(request.content)
+        return super().send(request)
+
+
+class SendsItself:
+    @hookimpl
+    def tilde_send(self, request: Request, transport: Transport) -> Response:
+        return transport.send(request)
+
+
+FAILED = r"plugin Fails \(given to the client\) failed in tilde_send: ValueError: boom; correct it$"
+TWICE = r"tilde_send failed: RuntimeError: .* yield; asked were .*YieldsTwice \(given .*TILDE_DISABLE_PLUGINS="
+
+
+@pytest.mark.parametrize(("plugin", "message"), [(Fails, FAILED), (YieldsTwice, TWICE)])
+def test_a_wrapper_that_fails_is_named(plugin: type[Any], message: str) -> None:
+    client, _, _ = fake_client([answer(200, ORG)], plugins=[Wrapper(), plugin(), Wrapper()])
+    with pytest.raises(PluginError, match=message) as caught:
+        client.organizations.get("x")
+    assert isinstance(caught.value.__cause__, (ValueError, RuntimeError))
+
+
+@pytest.mark.parametrize("plugin", [Wrapper, SendsItself])
+def test_an_error_of_the_body_is_no_fault_of_a_wrapper(plugin: type[Any]) -> None:
+    """It is the caller's own, and leaves as it came."""
+    layer = HookLayer([plugin()])
+    with pytest.raises(OSError, match="the file cannot be read"):
+        layer.send(Request(method="PUT", url="http://tilde.test/", content=Unreadable()), Reading([]))
+
+
+def test_what_a_wrapper_makes_of_it_is() -> None:
+    layer = HookLayer([FailsBehind()])
+    with pytest.raises(
+        PluginError, match=r"plugin FailsBehind \(given to the client\) failed in tilde_send: ValueError: boom"
+    ):
+        layer.send(Request(method="PUT", url="http://tilde.test/", content=Unreadable()), Reading([]))
 
 
 def test_observers_are_told_and_secrets_are_not() -> None:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from traceback import walk_tb
+from types import CodeType
 from typing import Any
+
+import pluggy
 
 from tilde_core.access_token import AccessToken
 from tilde_core.credentials.given_function import FunctionCredentials
@@ -21,14 +26,46 @@ from tilde_core.hooks.offers import (
 from tilde_core.http import Request, Response
 from tilde_core.refreshable_credentials import RefreshableCredentials
 
-__all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "at_fault", "call_plugin"]
+__all__ = [
+    "CheckedConnector",
+    "CheckedPolicy",
+    "CheckedProvider",
+    "at_fault",
+    "call_plugin",
+    "came_from",
+    "came_through",
+    "failure",
+]
 
+_PLUGGY = str(Path(pluggy.__file__).parent)
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 
 
 def at_fault(plugin: PluginInfo, what: str) -> PluginError:
     """Return the error that says what `plugin` did wrong, and what its users can do about it."""
     return PluginError(f"plugin {plugin.label} {what}; {plugin.remedy}")
+
+
+def came_through(error: BaseException, call: Callable[..., Any]) -> bool:
+    """Return whether `error` was raised in that call, or beneath it; also if that cannot be told."""
+    code = getattr(call, "__code__", None)
+    return code is None or code in _path(error)
+
+
+def came_from(error: BaseException, hook: Callable[..., Any]) -> bool:
+    """Return whether `error` was raised in that hook of a plugin, or beneath it, and not where it yields."""
+    path = _path(error)
+    beyond = max((place for place, code in enumerate(path) if code.co_filename.startswith(_PLUGGY)), default=-1)
+    return getattr(hook, "__code__", None) in path[beyond + 1 :]
+
+
+def failure(what: str, error: BaseException) -> str:
+    """Return how an error that is none of ours is told."""
+    return f"failed in {what}: {type(error).__name__}: {error}"
+
+
+def _path(error: BaseException) -> list[CodeType]:
+    return [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
 
 
 def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: object) -> Any:
@@ -38,7 +75,7 @@ def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: 
     except TildeError:
         raise
     except Exception as error:
-        raise at_fault(plugin, f"failed in {what}: {type(error).__name__}: {error}") from error
+        raise at_fault(plugin, failure(what, error)) from error
 
 
 class CheckedProvider:

@@ -7,8 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from tilde_core.exceptions import ConfigurationError, PluginError
-from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, at_fault, call_plugin
+import pluggy
+
+from tilde_core.exceptions import ConfigurationError, PluginError, TildeError
+from tilde_core.hooks.border import (
+    CheckedConnector,
+    CheckedPolicy,
+    CheckedProvider,
+    at_fault,
+    call_plugin,
+    came_from,
+    came_through,
+    failure,
+)
 from tilde_core.hooks.events import CredentialsRefreshed, Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
@@ -37,6 +48,7 @@ KEYRING_CREDENTIALS = "keyring"
 PROCESS_CREDENTIALS = "process"
 # What somebody configured suppresses every detection, whatever priority a plugin gives itself. In this order.
 _CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS, KEYRING_CREDENTIALS, PROCESS_CREDENTIALS)
+_CORE_SEND = "core-send"
 _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"
@@ -76,7 +88,7 @@ class HookLayer:
 
     def __init__(self, plugins: Sequence[object] = (), disabled: Iterable[str] = ()) -> None:
         self._registry = PluginRegistry(plugins, disabled)
-        self._registry.manager.register(_CoreSend(), "core-send")
+        self._registry.manager.register(_CoreSend(), _CORE_SEND)
 
     def describe(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin."""
@@ -143,14 +155,37 @@ class HookLayer:
         return lambda expires_at: self.emit(CredentialsRefreshed(credentials=name, expires_at=expires_at))
 
     def send(self, request: Request, transport: Transport) -> Response:
-        """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a wrong answer."""
-        response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        """Send one attempt through every wrapper. Raises `TransportError`, `PluginError` for a plugin that fails or
+        gives a wrong answer, and what a body that cannot be read raises, as it is."""
+        try:
+            response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        except TildeError:
+            raise
+        except Exception as error:
+            if came_through(error, transport.send):
+                raise
+            raise self._failed_send(error) from error
         if not isinstance(response, Response):
-            raise PluginError(
-                f"the hook tilde_send answered {type(response).__name__} instead of a Response; asked were: "
-                + ", ".join(self._implementers("tilde_send"))
-            )
+            raise self._wrong_send(f"answered {type(response).__name__} instead of a Response")
         return response
+
+    def _failed_send(self, error: Exception) -> PluginError:
+        for plugin in self._senders():
+            if came_from(error, plugin.function):
+                return at_fault(self._registry.info(plugin.plugin_name), failure("tilde_send", error))
+        return self._wrong_send(f"failed: {type(error).__name__}: {error}")  # one yields twice, of which pluggy tells
+
+    def _wrong_send(self, what: str) -> PluginError:
+        asked = ", ".join(self._registry.info(plugin.plugin_name).label for plugin in self._senders())
+        return PluginError(
+            f"the hook tilde_send {what}; asked were the plugins: {asked}. "
+            "Correct or uninstall the one at fault; TILDE_DISABLE_PLUGINS=name leaves it out"
+        )
+
+    def _senders(self) -> list[pluggy.HookImpl]:
+        """What plugins have for `tilde_send`, without the core's own answer."""
+        plugins = self._registry.manager.hook.tilde_send.get_hookimpls()
+        return [plugin for plugin in plugins if plugin.plugin_name != _CORE_SEND]
 
     def emit(self, event: Event) -> None:
         """Tell every observer. An observer that fails is logged and does not stop the call or the other observers."""
@@ -197,9 +232,6 @@ class HookLayer:
         there_is = ", ".join(repr(offered.offer.name) for offered in offers) or "none"
         message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, self.not_used()) if part)
         raise ConfigurationError(message)
-
-    def _implementers(self, hook: str) -> list[str]:
-        return [impl.plugin_name for impl in getattr(self._registry.manager.hook, hook).get_hookimpls()]
 
 
 class _CoreSend:
