@@ -221,7 +221,7 @@ def test_the_choice(monkeypatch: pytest.MonkeyPatch, no_settings: Path) -> None:
     monkeypatch.setenv("TILDE_WEBSOCKET", "b")
     assert chosen(Client(plugins=plugins)) == "b"
     assert chosen(Client(plugins=plugins, websocket="a")) == "a"
-    with pytest.raises(ConfigurationError, match="no WebSocket connector named 'x'; installed: 'websocket-client'"):
+    with pytest.raises(ConfigurationError, match=r"named 'x' \(argument websocket\); installed: 'websocket-client'"):
         Client(websocket="x")
     with pytest.raises(ConfigurationError, match="websocket must be a name or a WebSocketConnector, not int"):
         Client(websocket=7)  # type: ignore[arg-type]

@@ -102,10 +102,12 @@ def test_a_choice_goes_by_name(install: Install, monkeypatch: pytest.MonkeyPatch
 
 def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(install: Install) -> None:
     install("dist-a", "a", PLUGIN.format(name="a", priority=0))
-    with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
+    with pytest.raises(ConfigurationError, match=r"no transport named 'x' \(argument transport\); installed: 'a'"):
         Client(transport="x")
     there_is = "'function', 'keyring', 'process', 'static'"
-    with pytest.raises(ConfigurationError, match=f"no credential plugin named 'x'; installed: {there_is}"):
+    with pytest.raises(
+        ConfigurationError, match=rf"no credential plugin named 'x' \(argument credentials\); installed: {there_is}"
+    ):
         Client(credentials="x")
 
 
@@ -351,6 +353,15 @@ class SendsItself:
     @hookimpl
     def tilde_send(self, request: Request, transport: Transport) -> Response:
         return transport.send(request)
+
+
+@pytest.mark.parametrize("kind", ["TRANSPORT", "WEBSOCKET", "CREDENTIALS"])
+def test_a_name_that_nothing_has_is_told_with_its_source(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setenv(f"TILDE_{kind}", "nobody")
+    with pytest.raises(
+        ConfigurationError, match=rf"named 'nobody' \(environment variable TILDE_{kind}\); installed: '"
+    ):
+        Client("key")
 
 
 FAILED = r"plugin Fails \(given to the client\) failed in tilde_send: ValueError: boom; correct it$"

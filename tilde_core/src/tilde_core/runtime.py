@@ -63,13 +63,13 @@ class Runtime:
         self._credentials: CheckedProvider | None = None
 
     def _check_choices(self) -> None:
-        settings, name = self._transport_settings(), self.config.transport.value
-        if self.given_transport is None and (name is not None or settings.http2):
+        settings, name = self._transport_settings(), self.config.transport
+        if self.given_transport is None and (name.value is not None or settings.http2):
             self.hooks.check_transport(name, settings)
         if self.given_websocket is None and self.config.websocket.value is not None:
-            self.hooks.check_websocket(self.config.websocket.value)
+            self.hooks.check_websocket(self.config.websocket)
         if self.config.credentials.value is not None:
-            self.hooks.check_credentials(self.config.credentials.value)
+            self.hooks.check_credentials(self.config.credentials)
 
     def transport(self) -> Transport:
         """Return the open transport. Raises `ConfigurationError`."""

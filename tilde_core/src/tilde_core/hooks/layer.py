@@ -39,6 +39,7 @@ from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import Request, Response
 from tilde_core.logs import logger
 from tilde_core.plugins import log_events
+from tilde_core.sources import Setting
 
 __all__ = ["FUNCTION_CREDENTIALS", "KEYRING_CREDENTIALS", "PROCESS_CREDENTIALS", "STATIC_CREDENTIALS", "HookLayer"]
 
@@ -103,20 +104,21 @@ class HookLayer:
         unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
         return f"Not used: {'; '.join(unused)}" if unused else ""
 
-    def check_transport(self, name: str | None, settings: TransportSettings) -> None:
+    def check_transport(self, name: Setting[str | None], settings: TransportSettings) -> None:
         """Raise `ConfigurationError` if no transport of this name is installed, or if it cannot follow the settings.
         Opens nothing."""
-        chosen = self._choose_transport(name)
+        chosen = self._choose_transport(name.value, name.source)
         if chosen.offer.check is not None:
             call_plugin(chosen.plugin, f"check of {chosen.offer.name!r}", chosen.offer.check, settings)
 
-    def check_websocket(self, name: str) -> None:
+    def check_websocket(self, name: Setting[str | None]) -> None:
         """Raise `ConfigurationError` if no connector of this name is installed. Opens nothing."""
-        self._choose_websocket(name)
+        self._choose_websocket(name.value, name.source)
 
-    def check_credentials(self, name: str) -> None:
+    def check_credentials(self, name: Setting[str | None]) -> None:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
-        self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
+        offers = self._offers("tilde_credentials", CredentialOffer)
+        self._choose("credential plugin", offers, name.value, name.source)
 
     def name_transport(self, name: str | None) -> str:
         """Return the transport of this name, or the one that ranks first, and its plugin, for people to read. Opens
@@ -215,20 +217,22 @@ class HookLayer:
         _refuse_duplicates(hook, offers)
         return sorted(offers, key=lambda o: o.rank)
 
-    def _choose_transport(self, name: str | None) -> _Offered[TransportOffer]:
-        return self._choose("transport", self._offers("tilde_transport", TransportOffer), name, _INSTALL_TRANSPORT)
+    def _choose_transport(self, name: str | None, source: str = "") -> _Offered[TransportOffer]:
+        offers = self._offers("tilde_transport", TransportOffer)
+        return self._choose("transport", offers, name, source, "" if offers else _INSTALL_TRANSPORT)
 
-    def _choose_websocket(self, name: str | None) -> _Offered[WebSocketOffer]:
-        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name)
+    def _choose_websocket(self, name: str | None, source: str = "") -> _Offered[WebSocketOffer]:
+        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name, source)
 
     def _choose(
-        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, advice: str = ""
+        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, source: str = "", advice: str = ""
     ) -> _Offered[OfferT]:
         """The offer of that name, or the first. Raises `ConfigurationError` that lists what there is instead."""
         for offered in offers:
             if name is None or offered.offer.name == name:
                 return offered
-        wanted = f"there is no {what} named {name!r}" if name is not None else f"there is no {what}"
+        by_name = "" if name is None else f" named {name!r}"
+        wanted = f"there is no {what}{by_name}{f' ({source})' if name is not None and source else ''}"
         there_is = ", ".join(repr(offered.offer.name) for offered in offers) or "none"
         message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, self.not_used()) if part)
         raise ConfigurationError(message)
