@@ -44,7 +44,8 @@ class Sound:
         return self.refreshable.invalidate(token)
 
     def fetch(self) -> AccessToken:
-        return self.read(self.settings.send(Request(method="POST", url=self.url)))
+        with self.settings.send(Request(method="POST", url=self.url)) as response:
+            return self.read(response)
 
     def read(self, response: Response) -> AccessToken:
         try:
@@ -157,6 +158,11 @@ class KeepsTheAnswer(Sound):
         return super().read(Response(response.status, response.headers, body))
 
 
+class ClosesNothing(Sound):
+    def fetch(self) -> AccessToken:
+        return self.read(self.settings.send(Request(method="POST", url=self.url)))
+
+
 class FollowsRedirects(Sound):
     def fetch(self) -> AccessToken:
         response = self.settings.send(Request(method="POST", url=self.url))
@@ -196,6 +202,7 @@ FAULTS: dict[type[Sound], str] = {
     RaisesWhatever: "test_failure_is_an_error_of_ours[HTML]",
     QuotesTheAnswer: "test_failure_is_an_error_of_ours[403]",
     KeepsTheAnswer: "test_failure_is_an_error_of_ours[HTML]",
+    ClosesNothing: "test_answers_are_closed[403]",
     FollowsRedirects: "test_redirect_is_not_followed",
     NeverGivesUp: "test_issuer_is_not_asked_without_end",
     UsesAClient: "test_client_is_never_used",
