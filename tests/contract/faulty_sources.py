@@ -47,7 +47,8 @@ class Sound:
         return self.refreshable.invalidate(token)
 
     def fetch(self) -> AccessToken:
-        return self.read(self.settings.send(Request(method="POST", url=self.url)))
+        with self.settings.send(Request(method="POST", url=self.url)) as response:
+            return self.read(response)
 
     def read(self, response: Response) -> AccessToken:
         try:
@@ -149,6 +150,20 @@ class QuotesTheAnswer(Sound):
         if response.status != 200:
             raise CredentialsError(f"the issuer said {response.read()!r}")
         return super().read(response)
+
+
+class KeepsTheAnswer(Sound):
+    def read(self, response: Response) -> AccessToken:
+        try:
+            json.loads(body := response.read())
+        except ValueError as error:
+            raise CredentialsError("the issuer gave no token") from error
+        return super().read(Response(response.status, response.headers, body))
+
+
+class ClosesNothing(Sound):
+    def fetch(self) -> AccessToken:
+        return self.read(self.settings.send(Request(method="POST", url=self.url)))
 
 
 class FollowsRedirects(Sound):
@@ -316,6 +331,8 @@ FAULTS: dict[type[Sound], tuple[str, ...]] = {
     LogsItsToken: ("test_token_can_be_sent",),
     RaisesWhatever: ("test_failure_is_an_error_of_ours[HTML]",),
     QuotesTheAnswer: ("test_failure_is_an_error_of_ours[403]",),
+    KeepsTheAnswer: ("test_failure_is_an_error_of_ours[HTML]",),
+    ClosesNothing: ("test_answers_are_closed[403]",),
     FollowsRedirects: ("test_redirect_is_not_followed",),
     NeverGivesUp: ("test_issuer_is_not_asked_without_end", "test_refusal_is_not_repeated"),
     UsesAClient: ("test_client_is_never_used",),

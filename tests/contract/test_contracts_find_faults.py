@@ -55,6 +55,14 @@ class TestIt(PluginContract):
     def plugin(self):
         return a_plugin
 """
+HANGING = """
+import threading
+from tilde_core.testing.contract import RetryContract
+
+class TestIt(RetryContract):
+    def open_policy(self, settings):
+        threading.Event().wait()
+"""
 LEAST = {
     TransportContract: 40,
     NetworkContract: 15,
@@ -162,6 +170,28 @@ def test_the_others_say_what_they_need(name: str) -> None:
     arguments = [] if name == "plugin" else [None]
     with pytest.raises(NotImplementedError, match=f"must define {name}"):
         getattr(contract(), name)(*arguments)
+
+
+def test_a_test_that_hangs_fails(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its author would otherwise wait for ever, and not know what for."""
+    monkeypatch.setattr(Rules, "pytestmark", [pytest.mark.timeout(0.1)])
+    pytester.makepyfile(HANGING)
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "-k", "test_it_is_a_policy")
+    ran.assert_outcomes(deselected=None, errors=1)
+    ran.stdout.fnmatch_lines(["*Timeout (>0.1s) from pytest-timeout*"])
+
+
+def test_a_contract_begins_with_what_is_easy_to_get_right(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        "from tilde_core.testing.contract import TransportContract\nclass TestIt(TransportContract): pass"
+    )
+    ran = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", "--collect-only", "-q")
+    assert "test_url_goes_out_to_the_letter" in ran.outlines[0]
+
+
+@pytest.mark.parametrize("contract", LEAST, ids=lambda value: value.__name__)
+def test_each_contract_has_a_limit(contract: type[Rules]) -> None:
+    assert [mark.name for mark in contract.pytestmark] == ["timeout"]
 
 
 def test_unknown_contract_is_an_attribute_error() -> None:

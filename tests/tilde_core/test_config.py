@@ -9,6 +9,7 @@ import pytest
 
 import tilde
 from tilde.exceptions import ConfigurationError
+from tilde_core.client import Client
 from tilde_core.config import resolve_config
 
 SECRET = "tuk-secret-0123456789"
@@ -137,8 +138,24 @@ def test_a_file_that_cannot_be_used_is_absent_with_a_warning(
 def test_a_warning_about_the_file_does_not_quote_it(no_settings: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_config(no_settings, f"api_key: {SECRET}\n  nonsense: [\n")
     resolve_config()
-    assert "not valid YAML" in caplog.text
+    assert "~/.tilde/config.yaml is not used: it is not valid YAML (line 2, column 11)" in caplog.text
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"api_key: [", r"it is not valid YAML \(line 1, column 11\)"),
+        (b"- a", "it must hold `name: value` lines"),
+        (b"\xff", r"it cannot be read \(UnicodeDecodeError\)"),
+    ],
+)
+def test_who_has_a_key_in_a_file_that_cannot_be_used_is_told_so(no_settings: Path, content: bytes, why: str) -> None:
+    """To say that there is no key in it would be true, and no help."""
+    (no_settings / ".tilde").mkdir()
+    (no_settings / ".tilde" / "config.yaml").write_bytes(content)
+    with Client() as client, pytest.raises(ConfigurationError, match=rf"config.yaml \(which is not used: {why}\)"):
+        client.organizations.get("x")
 
 
 def test_a_folder_in_place_of_the_file(no_settings: Path, caplog: pytest.LogCaptureFixture) -> None:

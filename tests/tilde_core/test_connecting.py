@@ -221,7 +221,7 @@ def test_the_choice(monkeypatch: pytest.MonkeyPatch, no_settings: Path) -> None:
     monkeypatch.setenv("TILDE_WEBSOCKET", "b")
     assert chosen(Client(plugins=plugins)) == "b"
     assert chosen(Client(plugins=plugins, websocket="a")) == "a"
-    with pytest.raises(ConfigurationError, match="no WebSocket connector named 'x'; installed: 'websocket-client'"):
+    with pytest.raises(ConfigurationError, match=r"named 'x' \(argument websocket\); installed: 'websocket-client'"):
         Client(websocket="x")
     with pytest.raises(ConfigurationError, match="websocket must be a name or a WebSocketConnector, not int"):
         Client(websocket=7)  # type: ignore[arg-type]
@@ -237,9 +237,9 @@ def test_without_any_it_says_which_is_not_used(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (7, "open of 'mine' answered int, which is not a WebSocketConnector"),
-        (None, "open of 'mine' answered None"),
-        (Connector(["open"]), r"connect\(\) answered str instead of a WebSocket or a Response"),
+        (7, "answered int to open of 'mine', which is not a WebSocketConnector"),
+        (None, "answered None to open of 'mine'"),
+        (Connector(["open"]), r"answered str to connect\(\) instead of a WebSocket or a Response"),
         (Connector([ZeroDivisionError("x")]), r"failed in connect\(\): ZeroDivisionError"),
     ],
 )
@@ -256,7 +256,7 @@ def test_what_a_connection_of_a_plugin_gives_is_checked() -> None:
     opened = client.pipeline.connect(EXEC)
     assert isinstance(opened, WebSocket)
     assert (opened.receive(), opened.receive(1)) == (b"a", None)
-    with pytest.raises(PluginError, match=r"receive\(\) answered str instead of bytes or None"):
+    with pytest.raises(PluginError, match=r"answered str to receive\(\) instead of bytes or None"):
         opened.receive()
     with pytest.raises(PluginError, match=r"failed in receive\(\): ZeroDivisionError"):
         opened.receive()

@@ -24,10 +24,12 @@ from tilde.plugins import (
     RequestStarted,
     Response,
     RetryScheduled,
+    Transport,
     TransportOffer,
     hookimpl,
 )
 from tilde_core.hooks import manager
+from tilde_core.hooks.layer import HookLayer
 from tilde_core.testing import FakeTransport
 
 ORG = {"id": "1", "name": "my-team"}
@@ -100,10 +102,12 @@ def test_a_choice_goes_by_name(install: Install, monkeypatch: pytest.MonkeyPatch
 
 def test_an_unknown_name_is_an_error_at_construction_that_lists_what_there_is(install: Install) -> None:
     install("dist-a", "a", PLUGIN.format(name="a", priority=0))
-    with pytest.raises(ConfigurationError, match="no transport named 'x'; installed: 'a'"):
+    with pytest.raises(ConfigurationError, match=r"no transport named 'x' \(argument transport\); installed: 'a'"):
         Client(transport="x")
     there_is = "'function', 'keyring', 'process', 'static'"
-    with pytest.raises(ConfigurationError, match=f"no credential plugin named 'x'; installed: {there_is}"):
+    with pytest.raises(
+        ConfigurationError, match=rf"no credential plugin named 'x' \(argument credentials\); installed: {there_is}"
+    ):
         Client(credentials="x")
 
 
@@ -225,9 +229,9 @@ def test_an_object_for_another_version_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("return 'httpx'", "tilde_transport answered str instead of TransportOffer"),
+        ("return 'httpx'", "answered str to tilde_transport instead of a TransportOffer"),
         ("1 / 0", "failed in tilde_transport: ZeroDivisionError"),
-        ("return TransportOffer('a', 0, lambda settings: 7)", "answered int, which is not a Transport"),
+        ("return TransportOffer('a', 0, lambda settings: 7)", "answered int to open of 'a', which is not a Transport"),
         ("return TransportOffer('a', 0, lambda settings: None)", "answered None"),
         ("return TransportOffer('a', 0, lambda settings: 1 / 0)", "failed in open of 'a': ZeroDivisionError"),
     ],
@@ -238,6 +242,18 @@ def test_wrong_answers_name_the_plugin(install: Install, source: str, message: s
     with pytest.raises(PluginError, match=message) as caught:
         Client(api_key="k").organizations.get("x")
     assert "plugin a (dist-a 1.2)" in str(caught.value)
+    assert str(caught.value).endswith("; upgrade or uninstall dist-a, or set TILDE_DISABLE_PLUGINS=a")
+
+
+def test_a_name_that_is_to_be_disabled_and_that_no_plugin_has(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever misspells it would go on with the plugin, and not know."""
+    monkeypatch.setenv("TILDE_DISABLE_PLUGINS", "default-rtry,log")
+    Client("key").close()
+    assert caplog.messages == [
+        "TILDE_DISABLE_PLUGINS names 'default-rtry', and there is no plugin of that name; did you mean default-retry?"
+    ]
 
 
 class Wrapper:
@@ -293,8 +309,87 @@ def test_a_plugin_may_answer_in_place_of_the_transport() -> None:
 
 def test_a_wrong_answer_to_send_names_who_was_asked() -> None:
     client, _, _ = fake_client([], plugins=[Wrong()])
-    with pytest.raises(PluginError, match=r"tilde_send answered str instead of a Response; asked were: .*Wrong"):
+    with pytest.raises(PluginError, match=r"tilde_send answered str instead of a Response; asked were .*Wrong \(given"):
         client.organizations.get("x")
+
+
+class Fails:
+    @hookimpl
+    def tilde_send(self, request: Request) -> Response | None:
+        raise ValueError("boom")
+
+
+class FailsBehind(Wrapper):
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request) -> Iterator[None]:
+        try:
+            return (yield)
+        except OSError as error:
+            raise ValueError("boom") from error
+
+
+class YieldsTwice(Wrapper):
+    @hookimpl(wrapper=True)
+    def tilde_send(self, request: Request) -> Iterator[None]:
+        yield
+        return (yield)
+
+
+class Unreadable:
+    def __len__(self) -> int:
+        return 3
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise OSError(5, "the file cannot be read")
+
+
+class Reading(FakeTransport):
+    def send(self, request: Request) -> Response:
+        list(request.content)
+        return super().send(request)
+
+
+class SendsItself:
+    @hookimpl
+    def tilde_send(self, request: Request, transport: Transport) -> Response:
+        return transport.send(request)
+
+
+@pytest.mark.parametrize("kind", ["TRANSPORT", "WEBSOCKET", "CREDENTIALS"])
+def test_a_name_that_nothing_has_is_told_with_its_source(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setenv(f"TILDE_{kind}", "nobody")
+    with pytest.raises(
+        ConfigurationError, match=rf"named 'nobody' \(environment variable TILDE_{kind}\); installed: '"
+    ):
+        Client("key")
+
+
+FAILED = r"plugin Fails \(given to the client\) failed in tilde_send: ValueError: boom; correct it$"
+TWICE = r"tilde_send failed: RuntimeError: .* yield; asked were .*YieldsTwice \(given .*TILDE_DISABLE_PLUGINS="
+
+
+@pytest.mark.parametrize(("plugin", "message"), [(Fails, FAILED), (YieldsTwice, TWICE)])
+def test_a_wrapper_that_fails_is_named(plugin: type[Any], message: str) -> None:
+    client, _, _ = fake_client([answer(200, ORG)], plugins=[Wrapper(), plugin(), Wrapper()])
+    with pytest.raises(PluginError, match=message) as caught:
+        client.organizations.get("x")
+    assert isinstance(caught.value.__cause__, (ValueError, RuntimeError))
+
+
+@pytest.mark.parametrize("plugin", [Wrapper, SendsItself])
+def test_an_error_of_the_body_is_no_fault_of_a_wrapper(plugin: type[Any]) -> None:
+    """It is the caller's own, and leaves as it came."""
+    layer = HookLayer([plugin()])
+    with pytest.raises(OSError, match="the file cannot be read"):
+        layer.send(Request(method="PUT", url="http://tilde.test/", content=Unreadable()), Reading([]))
+
+
+def test_what_a_wrapper_makes_of_it_is() -> None:
+    layer = HookLayer([FailsBehind()])
+    with pytest.raises(
+        PluginError, match=r"plugin FailsBehind \(given to the client\) failed in tilde_send: ValueError: boom"
+    ):
+        layer.send(Request(method="PUT", url="http://tilde.test/", content=Unreadable()), Reading([]))
 
 
 def test_observers_are_told_and_secrets_are_not() -> None:

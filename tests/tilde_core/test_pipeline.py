@@ -498,7 +498,9 @@ def test_a_retry_policy_of_ones_own() -> None:
 @pytest.mark.parametrize("decision", [RetryDecision(-1.0), RetryDecision(float("nan")), 3, None])
 def test_delays_are_checked_at_the_border(decision: Any) -> None:
     client, _, _ = fake_client([answer(404)], plugins=[Policy(decision)])
-    with pytest.raises(PluginError, match="retry policy"):
+    with pytest.raises(
+        PluginError, match=r"plugin Policy \(given to the client\) answered .* to decide\(\), not a RetryDecision"
+    ):
         client.organizations.get("x")
 
 

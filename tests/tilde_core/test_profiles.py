@@ -167,12 +167,20 @@ class TestErrors:
         with pytest.raises(ConfigurationError, match="has none; they stand below the key `profiles`"):
             Client(profile="staging")
 
-    @pytest.mark.parametrize("content", [b"\xff", b"a: [", b"text", None])
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            (b"\xff", r"is not used: it cannot be read \(UnicodeDecodeError\)"),
+            (b"a: [", r"is not used: it is not valid YAML \(line 1, column 5\)"),
+            (b"text", "is not used: it must hold `name: value` lines"),
+            (None, "is not there"),
+        ],
+    )
     def test_no_file_that_can_be_used(
-        self, file: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+        self, file: Path, content: bytes | None, why: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         file.unlink() if content is None else file.write_bytes(content)
-        with caplog.at_level(logging.WARNING), pytest.raises(ConfigurationError, match="is not there, or cannot be"):
+        with caplog.at_level(logging.WARNING), pytest.raises(ConfigurationError, match=rf"names: .*config.yaml {why}$"):
             Client(profile="staging")
         assert ("is not used" in caplog.text) == (content is not None)
 

@@ -93,6 +93,7 @@ def test_a_proxy_that_is_not_there() -> None:
 
 
 def test_settings_that_cannot_be_used(no_settings: Path) -> None:
+    assert not {"Settings", "Plugins"} & set(run("--offline", TILDE_TIMEOUT="soon").stdout.splitlines())
     found = examine("--offline", TILDE_TIMEOUT="soon")
     assert found.code == 1
     assert "TILDE_TIMEOUT" in found.told("settings")
@@ -116,14 +117,30 @@ def test_plugins_that_are_broken_misspelled_and_disabled(tmp_path: Path) -> None
     misspelled = "from tilde.plugins import hookimpl\n\n@hookimpl\ndef tilde_evnt(event):\n    pass\n"
     put(tmp_path, "dist-misspelled", "misspelled", misspelled)
     put(tmp_path, "dist-disabled", "unwanted", "raise SystemExit\n")
-    found = examine("--offline", path=tmp_path, TILDE_DISABLE_PLUGINS="unwanted")
+    found = examine("--offline", path=tmp_path, TILDE_DISABLE_PLUGINS="unwanted,missspelled")
     told = found.told("plugins")
     assert "broken (dist-broken 1.2): failed: ModuleNotFoundError" in told
     assert "Upgrade or uninstall dist-broken, or set TILDE_DISABLE_PLUGINS=broken." in told
     assert "misspelled (dist-misspelled 1.2): active, but there is no hook named tilde_evnt" in told
     assert "TILDE_DISABLE_PLUGINS=misspelled" in told
+    assert "names 'missspelled', and there is no plugin of that name; did you mean misspelled?" in told
     status = {plugin["name"]: plugin["status"] for plugin in found.report["plugins"]}
     assert status["unwanted"] == "disabled"
+
+
+def test_a_plugin_whose_answer_is_wrong(tmp_path: Path) -> None:
+    """The advice is about that plugin; to install a transport would change nothing."""
+    put(
+        tmp_path,
+        "dist-wrong",
+        "wrong",
+        "import tilde.plugins as p\n\n@p.hookimpl\ndef tilde_transport():\n    return 7\n",
+    )
+    found = examine("--offline", path=tmp_path)
+    assert found.verdicts["transport"] == "failed"
+    assert "plugin wrong (dist-wrong 1.2) answered int to tilde_transport" in found.told("transport")
+    assert "uninstall dist-wrong, or set TILDE_DISABLE_PLUGINS=wrong" in found.told("transport")
+    assert "Install a transport" not in found.told("transport")
 
 
 def test_two_plugins_of_one_name(tmp_path: Path) -> None:

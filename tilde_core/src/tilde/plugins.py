@@ -52,6 +52,7 @@ from tilde_core.outgoing import (
     split_websocket_url,
 )
 from tilde_core.refreshable_credentials import RefreshableCredentials
+from tilde_core.retry_after import retry_after
 
 __all__ = [
     "AccessToken",
@@ -103,6 +104,7 @@ __all__ = [
     "hookimpl",
     "lines_with_own",
     "parse_expiry",
+    "retry_after",
     "split_url",
     "split_websocket_url",
 ]

@@ -31,7 +31,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The resolved settings of one client."""
+    """The resolved settings of one client. `file_problem` says why the config file is not used; `""` if it could be."""
 
     api_key: Setting[str | None]
     api_key_function: Setting[ApiKeyFunction | None]
@@ -46,6 +46,7 @@ class Config:
     sandbox_credentials_uri: Setting[str | None]
     disabled_plugins: Setting[tuple[str, ...]]
     network: NetworkConfig
+    file_problem: str
 
 
 def resolve_config(
@@ -86,6 +87,7 @@ def resolve_config(
         sandbox_credentials_uri=Setting(sandbox.value, sandbox.source, secret=True),  # its path may be a secret
         disabled_plugins=_split(sources.find("disabled plugins", None, "TILDE_DISABLE_PLUGINS")),
         network=resolve_network(sources, network or NetworkArguments()),
+        file_problem=sources.problem,
     )
     sources.warn_of_misspelled()
     return config

@@ -24,21 +24,25 @@ def open_sources(profile: str | None) -> tuple[Sources, Setting[str | None]]:
     it is not there.
     """
     chosen = Sources(os.environ, {}).find("profile", profile, "TILDE_PROFILE")
-    file = _read_config_file()
+    file, problem = _read_config_file()
     if chosen.value is None:
-        return Sources(os.environ, file or {}), chosen
-    settings, label = _profile(file, chosen.value, chosen.source)
-    return Sources(os.environ, settings, label, file_first=profile is not None), chosen
+        return Sources(os.environ, file or {}, problem=problem), chosen
+    settings, label = _profile(file, problem, chosen)
+    return Sources(os.environ, settings, label, problem=problem, file_first=profile is not None), chosen
 
 
-def _profile(file: Mapping[str, Any] | None, name: str, source: str) -> tuple[Mapping[str, Any], str]:
+def _profile(
+    file: Mapping[str, Any] | None, problem: str, chosen: Setting[str | None]
+) -> tuple[Mapping[str, Any], str]:
     """The settings of that profile and nothing else: none of the top level, lest a key goes to the wrong service."""
+    name = chosen.value or _DEFAULT
     found = (file or {}).get("profiles")
     profiles = {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
     if name == _DEFAULT and name not in profiles:
         return file or {}, CONFIG_FILE
     if name not in profiles:
-        raise ConfigurationError(f"there is no profile {name!r}, which the {source} names: {_there_is(file, profiles)}")
+        there_is = f"{CONFIG_FILE} is not used: {problem}" if problem else _there_is(file, profiles)
+        raise ConfigurationError(f"there is no profile {name!r}, which the {chosen.source} names: {there_is}")
     label = f"profile {name!r} of {CONFIG_FILE}"
     if name == _DEFAULT:
         raise ConfigurationError(f"{label}: that is what the keys at the top level are called; give it another name")
@@ -50,37 +54,47 @@ def _profile(file: Mapping[str, Any] | None, name: str, source: str) -> tuple[Ma
 
 def _there_is(file: Mapping[str, Any] | None, profiles: Mapping[str, Any]) -> str:
     if file is None:
-        return f"{CONFIG_FILE} is not there, or cannot be used, of which the log `tilde` would tell"
+        return f"{CONFIG_FILE} is not there"
     if not profiles:
         return f"{CONFIG_FILE} has none; they stand below the key `profiles`, each by its name"
     return f"{CONFIG_FILE} has {', '.join(map(repr, profiles))}"
 
 
-def _read_config_file() -> Mapping[str, Any] | None:
-    """Return the config file as a mapping. `None` is for one that is not there, or cannot be used; of that a warning in
-    the log tells."""
+def _read_config_file() -> tuple[Mapping[str, Any] | None, str]:
+    """Return the config file as a mapping, and why it cannot be used; of that, a warning in the log tells too. `None`
+    is for one that is not there, or cannot be used."""
     try:
         text = Path(CONFIG_FILE).expanduser().read_text(encoding="utf-8")
+        return _parse_config(text), ""
     except FileNotFoundError:
-        return None
+        return None, ""
+    except _Unusable as error:
+        problem = str(error)
     except (OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: there is no home directory
-        logger.warning("%s is not used: %s", CONFIG_FILE, type(error).__name__)
-        return None
-    return _parse_config(text)
+        problem = f"it cannot be read ({type(error).__name__})"
+    logger.warning("%s is not used: %s", CONFIG_FILE, problem)
+    return None, problem
 
 
-def _parse_config(text: str) -> Mapping[str, Any] | None:
+class _Unusable(Exception):
+    """The text of a config file is not what it must be."""
+
+
+def _parse_config(text: str) -> Mapping[str, Any]:
     import yaml  # only where there is a file
 
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # Not the error's text: it quotes the file, and with it the key.
-        logger.warning("%s is not used: it is not valid YAML (%s)", CONFIG_FILE, type(error).__name__)
-        return None
+        raise _Unusable(f"it is not valid YAML ({_where(error)})") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        logger.warning("%s is not used: it must hold `name: value` lines", CONFIG_FILE)
-        return None
+        raise _Unusable("it must hold `name: value` lines")
     return content
+
+
+def _where(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return type(error).__name__ if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"

@@ -63,13 +63,13 @@ class Runtime:
         self._credentials: CheckedProvider | None = None
 
     def _check_choices(self) -> None:
-        settings, name = self._transport_settings(), self.config.transport.value
-        if self.given_transport is None and (name is not None or settings.http2):
+        settings, name = self._transport_settings(), self.config.transport
+        if self.given_transport is None and (name.value is not None or settings.http2):
             self.hooks.check_transport(name, settings)
         if self.given_websocket is None and self.config.websocket.value is not None:
-            self.hooks.check_websocket(self.config.websocket.value)
+            self.hooks.check_websocket(self.config.websocket)
         if self.config.credentials.value is not None:
-            self.hooks.check_credentials(self.config.credentials.value)
+            self.hooks.check_credentials(self.config.credentials)
 
     def transport(self) -> Transport:
         """Return the open transport. Raises `ConfigurationError`."""
@@ -138,9 +138,11 @@ class Runtime:
                 "there is not in use. Install tilde-auth-sandbox, which comes with tilde-sdk, or set TILDE_API_KEY"
             )
             return ConfigurationError(". ".join(part for part in (message, self.hooks.not_used()) if part))
+        problem = self.config.file_problem
+        unused = f" (which is not used: {problem})" if problem else ""
         return ConfigurationError(
             "no API key: none in the argument api_key, the environment variable TILDE_API_KEY or "
-            f"{self._file_label()}, no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin "
+            f"{self._file_label()}{unused}, no TILDE_SANDBOX_CREDENTIALS_URI as in a sandbox, and no credential plugin "
             "has one. Set TILDE_API_KEY, call "
             'tilde.configure(api_key="…") or run `tilde auth login`'
         )

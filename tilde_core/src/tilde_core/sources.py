@@ -38,7 +38,8 @@ _ABSENT: Setting[Any] = Setting(None, "default")
 class Sources:
     """The environment, and the config file or one of its profiles, whose name is `label`.
 
-    With `file_first`, what stands in the file comes before the environment.
+    `problem` says why the file cannot be used, if it cannot. With `file_first`, what stands in the file comes before
+    the environment.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Sources:
         file: Mapping[str, Any],
         label: str = CONFIG_FILE,
         *,
+        problem: str = "",
         file_first: bool = False,
     ) -> None:
         self._environ = environ
         self._file = file
         self._label = label
+        self.problem = problem
         self.file_first = file_first
         self._known: set[str] = set()  # every name and variable that was asked for
 

@@ -106,7 +106,7 @@ def _examine_plugins(report: Report, wishes: Wishes) -> Client | None:
         report.checks.append(failed("plugins", str(error), advice))
         return None
     report.plugins.extend(client.describe_plugins())
-    report.checks.extend(check_plugins(report.plugins))
+    report.checks.extend(check_plugins(client))
     report.checks.append(check_transport(client))
     return client
 

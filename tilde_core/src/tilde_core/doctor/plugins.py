@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tilde_core.client import Client
 from tilde_core.doctor.verdicts import Check, failed, ok, warning
-from tilde_core.exceptions import TildeError
+from tilde_core.exceptions import PluginError, TildeError
 from tilde_core.hooks.manager import PluginInfo
 
 __all__ = ["check_plugins", "check_transport"]
@@ -16,12 +16,17 @@ _INSTALL = (
     "installed, see what the plugins above say."
 )
 
+_CORRECT_NAME = "Correct the name, or take it out. Those that there are stand above."
+_AT_FAULT = "Every client will fail on that plugin. Do one of these, and tell its author."
 
-def check_plugins(plugins: list[PluginInfo]) -> Iterator[Check]:
+
+def check_plugins(client: Client) -> Iterator[Check]:
     """Yield one check for each plugin that is not as it should be, or one for all of them."""
-    unusable = [check for info in plugins if (check := _check_plugin(info)) is not None]
-    if unusable:
-        yield from unusable
+    plugins = client.describe_plugins()
+    wrong = [check for info in plugins if (check := _check_plugin(info)) is not None]
+    wrong += [warning("plugins", name, _CORRECT_NAME) for name in client._runtime.hooks.unknown_disabled()]
+    if wrong:
+        yield from wrong
         return
     disabled = [info.label for info in plugins if info.status == "disabled"]
     note = f"; disabled by TILDE_DISABLE_PLUGINS: {', '.join(disabled)}" if disabled else ""
@@ -40,6 +45,8 @@ def check_transport(client: Client) -> Check:
         runtime = client._runtime
         name = runtime.hooks.name_transport(client.config.transport.value)
         runtime.transport()
+    except PluginError as error:
+        return failed("transport", str(error), _AT_FAULT)
     except TildeError as error:
         return failed("transport", str(error), _INSTALL)
     return ok("transport", f"{name} ({client.config.transport.source})")

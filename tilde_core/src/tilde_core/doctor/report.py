@@ -41,10 +41,12 @@ class Report:
 
     def _lines(self) -> Iterator[str]:
         yield ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        yield from ("", "Settings")
-        yield from _table([(row.name, row.value or "-", row.source) for row in self.settings])
-        yield from ("", "Plugins")
-        yield from (f"  {plugin}" for plugin in self.plugins)
+        if self.settings:
+            yield from ("", "Settings")
+            yield from _table([(row.name, row.value or "-", row.source) for row in self.settings])
+        if self.plugins:
+            yield from ("", "Plugins")
+            yield from (f"  {plugin}" for plugin in self.plugins)
         yield from ("", "Checks")
         for check in self.checks:
             yield from _check_lines(check)

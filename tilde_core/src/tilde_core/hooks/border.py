@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from traceback import walk_tb
+from types import CodeType
 from typing import Any
+
+import pluggy
 
 from tilde_core.access_token import AccessToken
 from tilde_core.credentials.given_function import FunctionCredentials
@@ -21,9 +26,46 @@ from tilde_core.hooks.offers import (
 from tilde_core.http import Request, Response
 from tilde_core.refreshable_credentials import RefreshableCredentials
 
-__all__ = ["CheckedConnector", "CheckedPolicy", "CheckedProvider", "call_plugin"]
+__all__ = [
+    "CheckedConnector",
+    "CheckedPolicy",
+    "CheckedProvider",
+    "at_fault",
+    "call_plugin",
+    "came_from",
+    "came_through",
+    "failure",
+]
 
+_PLUGGY = str(Path(pluggy.__file__).parent)
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+
+
+def at_fault(plugin: PluginInfo, what: str) -> PluginError:
+    """Return the error that says what `plugin` did wrong, and what its users can do about it."""
+    return PluginError(f"plugin {plugin.label} {what}; {plugin.remedy}")
+
+
+def came_through(error: BaseException, call: Callable[..., Any]) -> bool:
+    """Return whether `error` was raised in that call, or beneath it; also if that cannot be told."""
+    code = getattr(call, "__code__", None)
+    return code is None or code in _path(error)
+
+
+def came_from(error: BaseException, hook: Callable[..., Any]) -> bool:
+    """Return whether `error` was raised in that hook of a plugin, or beneath it, and not where it yields."""
+    path = _path(error)
+    beyond = max((place for place, code in enumerate(path) if code.co_filename.startswith(_PLUGGY)), default=-1)
+    return getattr(hook, "__code__", None) in path[beyond + 1 :]
+
+
+def failure(what: str, error: BaseException) -> str:
+    """Return how an error that is none of ours is told."""
+    return f"failed in {what}: {type(error).__name__}: {error}"
+
+
+def _path(error: BaseException) -> list[CodeType]:
+    return [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
 
 
 def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: object) -> Any:
@@ -33,7 +75,7 @@ def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: 
     except TildeError:
         raise
     except Exception as error:
-        raise PluginError(f"plugin {plugin.label} failed in {what}: {type(error).__name__}: {error}") from error
+        raise at_fault(plugin, failure(what, error)) from error
 
 
 class CheckedProvider:
@@ -55,9 +97,7 @@ class CheckedProvider:
         """
         token = self._ask("token()", self._provider.token)
         if not isinstance(token, str) or not _TOKEN.match(token):
-            raise PluginError(
-                f"plugin {self._plugin.label} gave a token that cannot be sent: it must be printable ASCII, no spaces"
-            )
+            raise at_fault(self._plugin, "gave a token that cannot be sent: it must be printable ASCII, no spaces")
         return token
 
     def invalidate(self, token: str) -> bool:
@@ -95,9 +135,8 @@ class CheckedPolicy:
         """Return what to do after `attempt`. Raises `PluginError` for what is no decision, or a delay below 0."""
         decision = call_plugin(self._plugin, "decide()", self._policy.decide, attempt)
         if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
-            raise PluginError(
-                f"the retry policy of plugin {self._plugin.label} answered {decision!r}; it must be a RetryDecision "
-                "with a delay of 0 or more"
+            raise at_fault(
+                self._plugin, f"answered {decision!r} to decide(), not a RetryDecision with a delay of 0 or more"
             )
         return decision
 
@@ -115,9 +154,8 @@ class CheckedConnector:
         if isinstance(answer, Response):
             return answer
         if not isinstance(answer, WebSocket):
-            raise PluginError(
-                f"plugin {self._plugin.label}: connect() answered {type(answer).__name__} instead of a WebSocket or a "
-                "Response"
+            raise at_fault(
+                self._plugin, f"answered {type(answer).__name__} to connect() instead of a WebSocket or a Response"
             )
         return _CheckedWebSocket(self._plugin, answer)
 
@@ -141,9 +179,7 @@ class _CheckedWebSocket:
         if message is TimeoutError:
             raise TimeoutError(f"no message within {timeout} seconds")
         if message is not None and not isinstance(message, bytes):
-            raise PluginError(
-                f"plugin {self._plugin.label}: receive() answered {type(message).__name__} instead of bytes or None"
-            )
+            raise at_fault(self._plugin, f"answered {type(message).__name__} to receive() instead of bytes or None")
         return message
 
     def close(self) -> None:

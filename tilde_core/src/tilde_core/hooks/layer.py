@@ -7,8 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from tilde_core.exceptions import ConfigurationError, PluginError
-from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, call_plugin
+import pluggy
+
+from tilde_core.exceptions import ConfigurationError, PluginError, TildeError
+from tilde_core.hooks.border import (
+    CheckedConnector,
+    CheckedPolicy,
+    CheckedProvider,
+    at_fault,
+    call_plugin,
+    came_from,
+    came_through,
+    failure,
+)
 from tilde_core.hooks.events import CredentialsRefreshed, Event
 from tilde_core.hooks.manager import PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
@@ -28,6 +39,7 @@ from tilde_core.hooks.spec import hookimpl
 from tilde_core.http import Request, Response
 from tilde_core.logs import logger
 from tilde_core.plugins import log_events
+from tilde_core.sources import Setting
 
 __all__ = ["FUNCTION_CREDENTIALS", "KEYRING_CREDENTIALS", "PROCESS_CREDENTIALS", "STATIC_CREDENTIALS", "HookLayer"]
 
@@ -37,6 +49,7 @@ KEYRING_CREDENTIALS = "keyring"
 PROCESS_CREDENTIALS = "process"
 # What somebody configured suppresses every detection, whatever priority a plugin gives itself. In this order.
 _CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS, KEYRING_CREDENTIALS, PROCESS_CREDENTIALS)
+_CORE_SEND = "core-send"
 _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"
@@ -76,31 +89,36 @@ class HookLayer:
 
     def __init__(self, plugins: Sequence[object] = (), disabled: Iterable[str] = ()) -> None:
         self._registry = PluginRegistry(plugins, disabled)
-        self._registry.manager.register(_CoreSend(), "core-send")
+        self._registry.manager.register(_CoreSend(), _CORE_SEND)
 
     def describe(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin."""
         return self._registry.describe()
+
+    def unknown_disabled(self) -> list[str]:
+        """Return one sentence, without its full stop, on each name that was to be disabled and that no plugin has."""
+        return self._registry.unknown_disabled()
 
     def not_used(self) -> str:
         """Return a sentence, without its full stop, on the plugins that failed or are disabled; `""` if none is."""
         unused = [str(info) for info in self.describe() if info.status.startswith(("failed", "disabled"))]
         return f"Not used: {'; '.join(unused)}" if unused else ""
 
-    def check_transport(self, name: str | None, settings: TransportSettings) -> None:
+    def check_transport(self, name: Setting[str | None], settings: TransportSettings) -> None:
         """Raise `ConfigurationError` if no transport of this name is installed, or if it cannot follow the settings.
         Opens nothing."""
-        chosen = self._choose_transport(name)
+        chosen = self._choose_transport(name.value, name.source)
         if chosen.offer.check is not None:
             call_plugin(chosen.plugin, f"check of {chosen.offer.name!r}", chosen.offer.check, settings)
 
-    def check_websocket(self, name: str) -> None:
+    def check_websocket(self, name: Setting[str | None]) -> None:
         """Raise `ConfigurationError` if no connector of this name is installed. Opens nothing."""
-        self._choose_websocket(name)
+        self._choose_websocket(name.value, name.source)
 
-    def check_credentials(self, name: str) -> None:
+    def check_credentials(self, name: Setting[str | None]) -> None:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
-        self._choose("credential plugin", self._offers("tilde_credentials", CredentialOffer), name)
+        offers = self._offers("tilde_credentials", CredentialOffer)
+        self._choose("credential plugin", offers, name.value, name.source)
 
     def name_transport(self, name: str | None) -> str:
         """Return the transport of this name, or the one that ranks first, and its plugin, for people to read. Opens
@@ -139,14 +157,37 @@ class HookLayer:
         return lambda expires_at: self.emit(CredentialsRefreshed(credentials=name, expires_at=expires_at))
 
     def send(self, request: Request, transport: Transport) -> Response:
-        """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a wrong answer."""
-        response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        """Send one attempt through every wrapper. Raises `TransportError`, `PluginError` for a plugin that fails or
+        gives a wrong answer, and what a body that cannot be read raises, as it is."""
+        try:
+            response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        except TildeError:
+            raise
+        except Exception as error:
+            if came_through(error, transport.send):
+                raise
+            raise self._failed_send(error) from error
         if not isinstance(response, Response):
-            raise PluginError(
-                f"the hook tilde_send answered {type(response).__name__} instead of a Response; asked were: "
-                + ", ".join(self._implementers("tilde_send"))
-            )
+            raise self._wrong_send(f"answered {type(response).__name__} instead of a Response")
         return response
+
+    def _failed_send(self, error: Exception) -> PluginError:
+        for plugin in self._senders():
+            if came_from(error, plugin.function):
+                return at_fault(self._registry.info(plugin.plugin_name), failure("tilde_send", error))
+        return self._wrong_send(f"failed: {type(error).__name__}: {error}")  # one yields twice, of which pluggy tells
+
+    def _wrong_send(self, what: str) -> PluginError:
+        asked = ", ".join(self._registry.info(plugin.plugin_name).label for plugin in self._senders())
+        return PluginError(
+            f"the hook tilde_send {what}; asked were the plugins: {asked}. "
+            "Correct or uninstall the one at fault; TILDE_DISABLE_PLUGINS=name leaves it out"
+        )
+
+    def _senders(self) -> list[pluggy.HookImpl]:
+        """What plugins have for `tilde_send`, without the core's own answer."""
+        plugins = self._registry.manager.hook.tilde_send.get_hookimpls()
+        return [plugin for plugin in plugins if plugin.plugin_name != _CORE_SEND]
 
     def emit(self, event: Event) -> None:
         """Tell every observer. An observer that fails is logged and does not stop the call or the other observers."""
@@ -171,33 +212,30 @@ class HookLayer:
             if offer is None:
                 continue
             if not isinstance(offer, kind):
-                raise PluginError(
-                    f"plugin {info.label}: {hook} answered {type(offer).__name__} instead of {kind.__name__}"
-                )
+                raise at_fault(info, f"answered {type(offer).__name__} to {hook} instead of a {kind.__name__}")
             offers.append(_Offered(offer, info))
         _refuse_duplicates(hook, offers)
         return sorted(offers, key=lambda o: o.rank)
 
-    def _choose_transport(self, name: str | None) -> _Offered[TransportOffer]:
-        return self._choose("transport", self._offers("tilde_transport", TransportOffer), name, _INSTALL_TRANSPORT)
+    def _choose_transport(self, name: str | None, source: str = "") -> _Offered[TransportOffer]:
+        offers = self._offers("tilde_transport", TransportOffer)
+        return self._choose("transport", offers, name, source, "" if offers else _INSTALL_TRANSPORT)
 
-    def _choose_websocket(self, name: str | None) -> _Offered[WebSocketOffer]:
-        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name)
+    def _choose_websocket(self, name: str | None, source: str = "") -> _Offered[WebSocketOffer]:
+        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name, source)
 
     def _choose(
-        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, advice: str = ""
+        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, source: str = "", advice: str = ""
     ) -> _Offered[OfferT]:
         """The offer of that name, or the first. Raises `ConfigurationError` that lists what there is instead."""
         for offered in offers:
             if name is None or offered.offer.name == name:
                 return offered
-        wanted = f"there is no {what} named {name!r}" if name is not None else f"there is no {what}"
+        by_name = "" if name is None else f" named {name!r}"
+        wanted = f"there is no {what}{by_name}{f' ({source})' if name is not None and source else ''}"
         there_is = ", ".join(repr(offered.offer.name) for offered in offers) or "none"
         message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, self.not_used()) if part)
         raise ConfigurationError(message)
-
-    def _implementers(self, hook: str) -> list[str]:
-        return [impl.plugin_name for impl in getattr(self._registry.manager.hook, hook).get_hookimpls()]
 
 
 class _CoreSend:
@@ -228,9 +266,8 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
     info = offered.plugin
     opened = call_plugin(info, f"open of {offered.offer.name!r}", offered.offer.open, settings)
     if opened is not None and not isinstance(opened, kind):
-        raise PluginError(
-            f"plugin {info.label}: open of {offered.offer.name!r} answered {type(opened).__name__}, "
-            f"which is not a {kind.__name__}"
+        raise at_fault(
+            info, f"answered {type(opened).__name__} to open of {offered.offer.name!r}, which is not a {kind.__name__}"
         )
     return opened
 
@@ -238,8 +275,7 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
 def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT:
     opened = _open_optional(offered, settings, kind)
     if opened is None:
-        raise PluginError(
-            f"plugin {offered.plugin.label}: open of {offered.offer.name!r} answered None; "
-            f"it must answer a {kind.__name__} or raise"
+        raise at_fault(
+            offered.plugin, f"answered None to open of {offered.offer.name!r}, and not a {kind.__name__} or an error"
         )
     return opened

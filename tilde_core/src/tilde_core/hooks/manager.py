@@ -49,6 +49,11 @@ class PluginInfo:
             return ""
         if self.status == "disabled":
             return f"take {self.name} out of TILDE_DISABLE_PLUGINS to use it"
+        return self.remedy
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a plugin that is at fault."""
         if not self.version:
             return "correct it"
         asks = f" (which asks for {self.needs}; installed is {__version__})" if self.needs else ""
@@ -110,6 +115,8 @@ class PluginRegistry:
             self._register_installed(installed)
         for plugin in plugins:
             self._register_object(plugin)
+        for unknown in self.unknown_disabled():
+            logger.warning("%s", unknown)
 
     def _register_built_in(self) -> None:
         version = importlib.metadata.version("tilde-core")
@@ -174,6 +181,15 @@ class PluginRegistry:
     def describe(self) -> list[PluginInfo]:
         """Return what is known of every plugin, in the order in which they were registered."""
         return list(self._infos.values())
+
+    def unknown_disabled(self) -> list[str]:
+        """Return one sentence, without its full stop, on each name that was to be disabled and that no plugin has."""
+        return [self._not_a_plugin(name) for name in sorted(self._disabled - self._infos.keys())]
+
+    def _not_a_plugin(self, name: str) -> str:
+        meant = get_close_matches(name, self._infos, 1)
+        advice = f"; did you mean {meant[0]}?" if meant else ""
+        return f"TILDE_DISABLE_PLUGINS names {name!r}, and there is no plugin of that name{advice}"
 
     def info(self, name: str) -> PluginInfo:
         """Return what is known of the plugin of that name."""

@@ -15,7 +15,8 @@
 | `PluginContract` | `plugin()`: the module or object with the hooks |
 
 Whatever else you override needs a reason: `@overrides("why")` above it, or `test_x = left_out("why")`. Without one,
-your tests do not begin. Needs pytest, and `NetworkContract` needs trustme.
+your tests do not begin. Needs pytest, and `NetworkContract` needs trustme. With pytest-timeout, which the extra
+`testing` brings too, a test that hangs ends in an error.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import re
 import threading
 import warnings
+from dataclasses import replace
 
 import pytest
 
 from tilde_core.client import Client
+from tilde_core.exceptions import TildeError
 from tilde_core.hooks.offers import CredentialProvider, CredentialSettings
+from tilde_core.http import Request, Response
+from tilde_core.testing.behaviors import answer
 from tilde_core.testing.contract.connections import ended_well, in_child, needs_fork, start_child
 from tilde_core.testing.contract.credential_failures import CredentialFailureRules
 from tilde_core.testing.contract.expiry import ExpiryRules
+from tilde_core.testing.contract.plain_send import plain_send
 from tilde_core.testing.contract.source import SECRET, CredentialSource, Issuer, together
 from tilde_core.testing.loopback import LoopbackServer
 
@@ -108,6 +114,24 @@ class CredentialContract(ExpiryRules, CredentialFailureRules):
             self.settle(before)
             gc.collect()  # what was not closed warns now
         assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
+
+    @pytest.mark.parametrize("status", [200, 403])
+    def test_answers_are_closed(
+        self, source: CredentialSource, at_home: CredentialSettings, issuer: Issuer, status: int
+    ) -> None:
+        """Or read to the end: one that is neither holds a connection, and a client has only so many."""
+        answers: list[Response] = []
+
+        def send(request: Request) -> Response:
+            answers.append(plain_send(request))
+            return answers[-1]
+
+        issuer.trouble = None if status == 200 else answer(status, b"no")
+        provider = self.opened(source, replace(at_home, send=send))
+        with contextlib.suppress(TildeError):
+            provider.token()
+        assert issuer.requests > 0
+        assert [answer for answer in answers if not answer.is_closed] == []
 
     @needs_fork
     def test_forked_process_has_a_token(self, provider: CredentialProvider) -> None:

@@ -34,6 +34,7 @@ TARGETS = [
     "/x?q='()*!$,;[]{}|^`\"<>\\",
     "/100%25/%zz%",
 ]
+PATIENCE = 10.0  # seconds that a sound transport never needs
 ALL_BYTES = bytes(range(256)) * 5
 LARGE = bytes(range(251)) * 12_532  # a little over 3 MiB, of no round size
 BODIES = {"one byte": b"x", "all bytes": ALL_BYTES, "large": LARGE}
@@ -53,7 +54,7 @@ class _Slow:
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._piece
-        self.was_waited_for = self._arrived.wait(5)
+        self.was_waited_for = self._arrived.wait(PATIENCE)
         yield self._piece
 
 
@@ -191,9 +192,11 @@ class OutgoingRules(TransportRules):
         self, transport: Transport, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         """Only the SDK adds an `Authorization`."""
-        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc = tmp_path / ".netrc"
+        netrc.write_text("machine 127.0.0.1 login me password s3cret\n")
+        netrc.chmod(0o600)  # some libraries do not read one that others may read
         monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+        monkeypatch.setenv("NETRC", str(netrc))
         self.get(transport, server.url().replace("//", "//me:s3cret@", 1)).read()
         assert [name for name, _ in server.requests[0].headers] == ["Host"]
 

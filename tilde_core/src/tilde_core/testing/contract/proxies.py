@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -283,6 +284,27 @@ class ProxyRules(NetworkBase):
             self.get(transport, server.url(host=HOST)).read()
             self.get(transport, secure.url(host=HOST)).read()
             assert [request.method for request in (*one.requests, *other.requests)] == ["GET", "CONNECT"]
+
+    @pytest.mark.parametrize("is_secure", [False, True])
+    def test_environment_overrules_no_setting(
+        self,
+        server: LoopbackServer,
+        secure: LoopbackServer,
+        ca: CertificateAuthority,
+        opened: Open,
+        monkeypatch: pytest.MonkeyPatch,
+        is_secure: bool,
+    ) -> None:
+        """What counts of it is in the settings by then, and `trust_env` may be off."""
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            for variable in (name, name.lower()):
+                monkeypatch.setenv(variable, f"http://127.0.0.1:{unused_port()}")
+        for variable in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(variable, "*")
+        with ProxyServer() as proxy:
+            transport = opened(replace(through(proxy.proxy_url()), ca_bundle=str(ca.bundle)))
+            assert self.get(transport, (secure if is_secure else server).url(host=HOST)).status == 200
+            assert len(proxy.requests) == 1
 
     @needs_ipv6
     @pytest.mark.parametrize("is_secure", [False, True])

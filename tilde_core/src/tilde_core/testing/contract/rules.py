@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 import pytest
@@ -12,6 +13,7 @@ __all__ = ["Rules", "left_out", "overrides"]
 _OURS = "tilde_core.testing.contract"
 _REASON = "_contract_reason"
 _HIDING = ("skip", "skipif", "xfail")
+_SECONDS = 60  # far more than any test takes: one that is not done by then never will be
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -47,10 +49,14 @@ def left_out(reason: str) -> Callable[..., None]:
 class Rules:
     """The base of all contract suites. `defined_by_the_author` has the names that a subclass gives, without a reason.
 
-    Raises `TypeError` for a subclass that overrides anything else and does not say why.
+    A test that hangs ends in an error where pytest-timeout is installed, which the extra `testing` brings. Raises
+    `TypeError` for a subclass that overrides anything else and does not say why.
     """
 
     defined_by_the_author: ClassVar[frozenset[str]] = frozenset()
+    pytestmark: ClassVar[list[pytest.MarkDecorator]] = (
+        [pytest.mark.timeout(_SECONDS)] if find_spec("pytest_timeout") else []
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -100,7 +106,7 @@ def _unexplained(cls: type[Rules]) -> Iterator[str]:
     ours = [base for base in cls.__mro__ if _is_ours(base.__module__)]
     free = frozenset[str]().union(*(vars(base).get("defined_by_the_author", ()) for base in ours))
     ruled = {name for base in ours for name in vars(base) if not name.startswith("__")}
-    for name in ruled - free:
+    for name in ruled - free - {"pytestmark"}:  # pytest adds those of a subclass to those of its bases
         owner = next(base for base in cls.__mro__ if name in vars(base))
         if not _is_original(owner, name) and not _has_reason(vars(owner)[name]):
             yield name

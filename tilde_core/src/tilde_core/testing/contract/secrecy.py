@@ -16,7 +16,7 @@ from tilde_core.testing.contract.failures import unused_port
 from tilde_core.testing.exchange import Behavior
 from tilde_core.testing.loopback import LoopbackServer
 
-__all__ = ["SecrecyRules"]
+__all__ = ["SecrecyRules", "logged", "shown_by"]
 
 SECRET = "s3cret"
 TARGET = f"/object?X-Signature={SECRET}"
@@ -76,9 +76,17 @@ class SecrecyRules(TransportRules):
         """Send a request that fails, and check everything that the error shows."""
         with pytest.raises(TildeError) as caught:
             self.get(transport, url, timeout=SHORT).read()
-        error = caught.value
-        shown = [str(error), repr(error), str(vars(error)), *traceback.format_exception(type(error), error, None)]
-        assert SECRET not in "\n".join(shown)
+        assert SECRET not in shown_by(caught.value)
+
+
+def shown_by(error: BaseException) -> str:
+    """Return what a traceback shows of `error`, and all that it and the errors behind it hold."""
+    shown = traceback.format_exception(type(error), error, None)
+    behind: BaseException | None = error
+    while behind is not None:
+        shown += [repr(behind), str(vars(behind))]
+        behind = behind.__cause__ or (None if behind.__suppress_context__ else behind.__context__)
+    return "\n".join(shown)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

@@ -11,5 +11,8 @@ from tilde_core.testing.contract.secrecy import SecrecyRules
 __all__ = ["TransportContract"]
 
 
-class TransportContract(OutgoingRules, AnswerRules, FailureRules, SecrecyRules, ConnectionRules):
-    """Every rule for a transport. A subclass defines `open_transport(settings)`, as its offer's `open` does."""
+class TransportContract(ConnectionRules, SecrecyRules, FailureRules, AnswerRules, OutgoingRules):
+    """Every rule for a transport. A subclass defines `open_transport(settings)`, as its offer's `open` does.
+
+    pytest begins with the last of these bases, so what is easy to get right comes first.
+    """
