@@ -33,7 +33,7 @@ def call_plugin(plugin: PluginInfo, what: str, call: Callable[..., Any], *args: 
     except TildeError:
         raise
     except Exception as error:
-        raise PluginError(f"plugin {plugin.label} failed in {what}: {type(error).__name__}: {error}") from error
+        raise PluginError(plugin.complaint(f" failed in {what}: {type(error).__name__}: {error}")) from error
 
 
 class CheckedProvider:
@@ -55,9 +55,8 @@ class CheckedProvider:
         """
         token = self._ask("token()", self._provider.token)
         if not isinstance(token, str) or not _TOKEN.match(token):
-            raise PluginError(
-                f"plugin {self._plugin.label} gave a token that cannot be sent: it must be printable ASCII, no spaces"
-            )
+            what = " gave a token that cannot be sent: it must be printable ASCII, no spaces"
+            raise PluginError(self._plugin.complaint(what))
         return token
 
     def invalidate(self, token: str) -> bool:
@@ -95,10 +94,8 @@ class CheckedPolicy:
         """Return what to do after `attempt`. Raises `PluginError` for what is no decision, or a delay below 0."""
         decision = call_plugin(self._plugin, "decide()", self._policy.decide, attempt)
         if not isinstance(decision, RetryDecision) or (decision.delay is not None and not decision.delay >= 0):
-            raise PluginError(
-                f"the retry policy of plugin {self._plugin.label} answered {decision!r}; it must be a RetryDecision "
-                "with a delay of 0 or more"
-            )
+            what = f": its retry policy answered {decision!r}, which must be a RetryDecision with a delay of 0 or more"
+            raise PluginError(self._plugin.complaint(what))
         return decision
 
 
@@ -115,10 +112,8 @@ class CheckedConnector:
         if isinstance(answer, Response):
             return answer
         if not isinstance(answer, WebSocket):
-            raise PluginError(
-                f"plugin {self._plugin.label}: connect() answered {type(answer).__name__} instead of a WebSocket or a "
-                "Response"
-            )
+            what = f": connect() answered {type(answer).__name__} instead of a WebSocket or a Response"
+            raise PluginError(self._plugin.complaint(what))
         return _CheckedWebSocket(self._plugin, answer)
 
     def close(self) -> None:
@@ -141,9 +136,8 @@ class _CheckedWebSocket:
         if message is TimeoutError:
             raise TimeoutError(f"no message within {timeout} seconds")
         if message is not None and not isinstance(message, bytes):
-            raise PluginError(
-                f"plugin {self._plugin.label}: receive() answered {type(message).__name__} instead of bytes or None"
-            )
+            what = f": receive() answered {type(message).__name__} instead of bytes or None"
+            raise PluginError(self._plugin.complaint(what))
         return message
 
     def close(self) -> None:

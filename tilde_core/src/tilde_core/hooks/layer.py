@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from traceback import walk_tb
 from typing import Any, Generic, Protocol, TypeVar
 
-from tilde_core.exceptions import ConfigurationError, PluginError
+from tilde_core.exceptions import ConfigurationError, PluginError, TildeError
 from tilde_core.hooks.border import CheckedConnector, CheckedPolicy, CheckedProvider, call_plugin
 from tilde_core.hooks.events import CredentialsRefreshed, Event
-from tilde_core.hooks.manager import PluginInfo, PluginRegistry
+from tilde_core.hooks.manager import CORE_SEND, PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
     CredentialOffer,
     CredentialProvider,
@@ -76,7 +77,7 @@ class HookLayer:
 
     def __init__(self, plugins: Sequence[object] = (), disabled: Iterable[str] = ()) -> None:
         self._registry = PluginRegistry(plugins, disabled)
-        self._registry.manager.register(_CoreSend(), "core-send")
+        self._registry.manager.register(_CoreSend(), CORE_SEND)
 
     def describe(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin."""
@@ -139,12 +140,22 @@ class HookLayer:
         return lambda expires_at: self.emit(CredentialsRefreshed(credentials=name, expires_at=expires_at))
 
     def send(self, request: Request, transport: Transport) -> Response:
-        """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a wrong answer."""
-        response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        """Send one attempt through every wrapper. Raises `TransportError`, and `PluginError` for a broken wrapper."""
+        try:
+            response = self._registry.manager.hook.tilde_send(request=request, transport=transport)
+        except TildeError:
+            raise
+        except Exception as error:
+            plugin = self._who_failed(error, transport)
+            if plugin is None:  # a transport passes on the error of a file that is uploaded
+                raise
+            what = f" failed in tilde_send: {type(error).__name__}: {error}"
+            raise PluginError(plugin.complaint(what)) from error
         if not isinstance(response, Response):
             raise PluginError(
                 f"the hook tilde_send answered {type(response).__name__} instead of a Response; asked were: "
-                + ", ".join(self._implementers("tilde_send"))
+                + ", ".join(info.label for _, info in self._senders())
+                + "; upgrade or uninstall the one that did, or name it in TILDE_DISABLE_PLUGINS"
             )
         return response
 
@@ -154,7 +165,8 @@ class HookLayer:
             try:
                 implementation.function(event)
             except Exception:
-                logger.exception("plugin %s failed in tilde_event", implementation.plugin_name)
+                info = self._registry.info(implementation.plugin_name)
+                logger.exception("%s", info.complaint(" failed in tilde_event"))
 
     @property
     def has_observers(self) -> bool:
@@ -171,9 +183,9 @@ class HookLayer:
             if offer is None:
                 continue
             if not isinstance(offer, kind):
-                raise PluginError(
-                    f"plugin {info.label}: {hook} answered {type(offer).__name__} instead of {kind.__name__}"
-                )
+                what = f": {hook} answered {type(offer).__name__} instead of {kind.__name__}"
+                raise PluginError(info.complaint(what))
+            _check_offer(hook, offer, info)
             offers.append(_Offered(offer, info))
         _refuse_duplicates(hook, offers)
         return sorted(offers, key=lambda o: o.rank)
@@ -196,8 +208,21 @@ class HookLayer:
         message = ". ".join(part for part in (f"{wanted}; installed: {there_is}", advice, self.not_used()) if part)
         raise ConfigurationError(message)
 
-    def _implementers(self, hook: str) -> list[str]:
-        return [impl.plugin_name for impl in getattr(self._registry.manager.hook, hook).get_hookimpls()]
+    def _senders(self) -> list[tuple[Callable[..., Any], PluginInfo]]:
+        """What the plugins have for `tilde_send`, without the core's own answer."""
+        implementations = self._registry.manager.hook.tilde_send.get_hookimpls()
+        return [
+            (each.function, self._registry.info(each.plugin_name))
+            for each in implementations
+            if each.plugin_name != CORE_SEND
+        ]
+
+    def _who_failed(self, error: Exception, transport: Transport) -> PluginInfo | None:
+        """The plugin whose `tilde_send` the error comes from; `None` if it is from within the transport."""
+        passed = [frame.f_code for frame, _ in walk_tb(error.__traceback__)]
+        if _code_of(type(transport).send) in passed:
+            return None
+        return next((info for function, info in self._senders() if _code_of(function) in passed), None)
 
 
 class _CoreSend:
@@ -206,6 +231,25 @@ class _CoreSend:
     @hookimpl(trylast=True)
     def tilde_send(self, request: Request, transport: Transport) -> Response:
         return transport.send(request)
+
+
+def _code_of(function: Callable[..., Any]) -> object:
+    return getattr(function, "__code__", function)
+
+
+def _check_offer(hook: str, offer: _Offer, plugin: PluginInfo) -> None:
+    """Raise `PluginError` for an offer that cannot be chosen."""
+    wrong = [
+        what
+        for what, is_right in (
+            ("the name must be a text", isinstance(offer.name, str) and bool(offer.name)),
+            ("the priority must be a whole number", isinstance(offer.priority, int)),
+            ("open must be a function of the settings", callable(offer.open)),
+        )
+        if not is_right
+    ]
+    if wrong:
+        raise PluginError(plugin.complaint(f": what {hook} answered is no offer: {', '.join(wrong)}"))
 
 
 def _place(name: str) -> int:
@@ -228,18 +272,14 @@ def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]
     info = offered.plugin
     opened = call_plugin(info, f"open of {offered.offer.name!r}", offered.offer.open, settings)
     if opened is not None and not isinstance(opened, kind):
-        raise PluginError(
-            f"plugin {info.label}: open of {offered.offer.name!r} answered {type(opened).__name__}, "
-            f"which is not a {kind.__name__}"
-        )
+        what = f": open of {offered.offer.name!r} answered {type(opened).__name__}, which is not a {kind.__name__}"
+        raise PluginError(info.complaint(what))
     return opened
 
 
 def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT:
     opened = _open_optional(offered, settings, kind)
     if opened is None:
-        raise PluginError(
-            f"plugin {offered.plugin.label}: open of {offered.offer.name!r} answered None; "
-            f"it must answer a {kind.__name__} or raise"
-        )
+        what = f": open of {offered.offer.name!r} answered None, where it must answer a {kind.__name__} or raise"
+        raise PluginError(offered.plugin.complaint(what))
     return opened
