@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setattr(importlib.metadata, "distributions", lambda: real(path=[str(tmp_path)]))
     manager.installed_plugins.cache_clear()
 
-    def put(distribution: str, plugin: str, source: str, needs: str = "") -> None:
+    def put(distribution: str, plugin: str, source: str, needs: str = "", where: str = "") -> None:
         module = f"plugin_{distribution.replace('-', '_')}"
         (tmp_path / f"{module}.py").write_text(source)
         info = tmp_path / f"{distribution.replace('-', '_')}-1.2.dist-info"
@@ -61,7 +62,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         asks = f"Requires-Dist: {needs}\n" if needs else ""
         metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n{asks}"
         (info / "METADATA").write_text(metadata)
-        (info / "entry_points.txt").write_text(f"[tilde]\n{plugin} = {module}\n")
+        (info / "entry_points.txt").write_text(f"[tilde]\n{plugin} = {module}{where}\n")
         monkeypatch.delitem(sys.modules, module, raising=False)
         manager.installed_plugins.cache_clear()
 
@@ -215,6 +216,77 @@ def test_a_plugin_that_asks_for_a_name_of_another_version(install: Install, capl
     assert "dist-a (which asks for tilde-sdk>=9; installed is 0.1.0)" in caplog.text
 
 
+WAY_OUT = (
+    "; upgrade or uninstall dist-a (which asks for tilde-core>=0.1; installed is 0.1.0), or set TILDE_DISABLE_PLUGINS=a"
+)
+CLASS = """
+from tilde.plugins import hookimpl
+
+class Plugin:
+    @hookimpl
+    def tilde_send(self, request, transport): ...
+"""
+USELESS = {
+    "an end of the program": ("raise SystemExit('no licence')", "", "failed: SystemExit: no licence"),
+    "a name that is not there": ("", ":nothing", r"failed: AttributeError: module '\w+' has no attribute 'nothing'"),
+    "a class": (CLASS, ":Plugin", r"failed: it is a class, whose hooks nobody can call: Plugin\(\) would be an object"),
+    "no hook": (
+        "def tilde_event(event): ...",
+        "",
+        "active, but it has no hook: nothing in it is marked with @hookimpl",
+    ),
+    "a hook of later": (
+        "from tilde.plugins import hookimpl\n@hookimpl\ndef tilde_new_hook(): ...",
+        "",
+        "active, but there is no hook named tilde_new_hook(?=;)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "where", "status"), USELESS.values(), ids=USELESS)
+def test_a_plugin_that_cannot_work_is_named_with_its_way_out(
+    install: Install, caplog: pytest.LogCaptureFixture, source: str, where: str, status: str
+) -> None:
+    install("dist-a", "a", source, "tilde-core>=0.1", where)
+    (info,) = [info for info in Client().describe_plugins() if info.name == "a"]
+    assert re.match(status, f"{info.status};")
+    assert re.search(rf"plugin a \(dist-a 1\.2\): {status}.*{re.escape(WAY_OUT)}", caplog.text)
+    assert len(caplog.text.splitlines()) == 1
+
+
+def test_what_is_pressed_during_an_import_is_not_the_plugins_fault(install: Install) -> None:
+    install("dist-a", "a", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        Client()
+
+
+@pytest.mark.parametrize("name", ["default-retry", "core-send"])
+def test_a_name_of_the_sdks_own_is_an_error(install: Install, name: str) -> None:
+    install("dist-a", name, PLUGIN.format(name="a", priority=0))
+    message = rf"'{name}' of dist-a 1\.2 has the name of one of the SDK's own; upgrade or uninstall dist-a"
+    with pytest.raises(PluginError, match=message):
+        Client()
+
+
+def test_a_distribution_that_was_not_removed_as_a_whole(install: Install, tmp_path: Path) -> None:
+    install("dist-a", "a", "import no_such_module_anywhere")
+    (tmp_path / "dist_a-1.2.dist-info/METADATA").unlink()
+    (info,) = [info for info in Client().describe_plugins() if info.name == "a"]
+    assert str(info).startswith("a (a distribution without a name): failed: ModuleNotFoundError")
+    assert "set TILDE_DISABLE_PLUGINS=a" in str(info)
+
+
+def test_a_class_in_place_of_an_object_is_an_error() -> None:
+    with pytest.raises(PluginError, match=r"plugin Quiet \(given to the client\): it is a class.*Quiet\(\) would be"):
+        fake_client([], plugins=[Quiet])
+
+
+def test_one_plugin_twice_is_an_error_that_says_under_which_name() -> None:
+    one = Quiet()
+    with pytest.raises(PluginError, match=r"plugin Quiet' \(given to the client\): it is in use already, as Quiet"):
+        fake_client([], plugins=[one, one])
+
+
 def test_an_object_for_another_version_is_an_error() -> None:
     """Somebody asked for it."""
 
@@ -231,6 +303,16 @@ def test_an_object_for_another_version_is_an_error() -> None:
     [
         ("return 'httpx'", "answered str to tilde_transport instead of a TransportOffer"),
         ("1 / 0", "failed in tilde_transport: ZeroDivisionError"),
+        (
+            "return [TransportOffer('a', 0, lambda settings: 7)]",
+            "answered list to tilde_transport instead of a TransportOffer",
+        ),
+        (
+            "return TransportOffer('a', 'high', lambda settings: 7)",
+            "no offer to tilde_transport: the priority must be a whole number",
+        ),
+        ("return TransportOffer(None, 0, lambda settings: 7)", "no offer to tilde_transport: the name must be a text"),
+        ("return TransportOffer('a', 0, None)", "no offer to tilde_transport: open must be a function of the settings"),
         ("return TransportOffer('a', 0, lambda settings: 7)", "answered int to open of 'a', which is not a Transport"),
         ("return TransportOffer('a', 0, lambda settings: None)", "answered None"),
         ("return TransportOffer('a', 0, lambda settings: 1 / 0)", "failed in open of 'a': ZeroDivisionError"),
@@ -254,6 +336,15 @@ def test_a_name_that_is_to_be_disabled_and_that_no_plugin_has(
     assert caplog.messages == [
         "TILDE_DISABLE_PLUGINS names 'default-rtry', and there is no plugin of that name; did you mean default-retry?"
     ]
+
+
+def test_a_sender_that_fails_is_named(install: Install) -> None:
+    source = "from tilde.plugins import hookimpl\n\n@hookimpl\ndef tilde_send(request):\n    return {}['key']"
+    install("dist-a", "a", source)
+    message = r"plugin a \(dist-a 1\.2\) failed in tilde_send: KeyError: 'key'; upgrade or uninstall dist-a"
+    with pytest.raises(PluginError, match=message) as caught:
+        Client(api_key="k", transport=FakeTransport([])).organizations.get("x")
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 class Wrapper:
@@ -420,7 +511,7 @@ def test_a_broken_observer_stops_nothing(caplog: pytest.LogCaptureFixture) -> No
     client, _, _ = fake_client([answer(200, ORG)], plugins=[BrokenObserver(), observer])
     with caplog.at_level(logging.ERROR, logger="tilde"):
         client.organizations.get("x")
-    assert "BrokenObserver failed in tilde_event" in caplog.text
+    assert "plugin BrokenObserver (given to the client) failed in tilde_event; correct it" in caplog.text
     assert len(observer.events) == 2
 
 

@@ -43,7 +43,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 
 def at_fault(plugin: PluginInfo, what: str) -> PluginError:
     """Return the error that says what `plugin` did wrong, and what its users can do about it."""
-    return PluginError(f"plugin {plugin.label} {what}; {plugin.remedy}")
+    return PluginError("; ".join(part for part in (f"plugin {plugin.label} {what}", plugin.remedy) if part))
 
 
 def came_through(error: BaseException, call: Callable[..., Any]) -> bool:

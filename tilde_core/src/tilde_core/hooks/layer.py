@@ -21,7 +21,7 @@ from tilde_core.hooks.border import (
     failure,
 )
 from tilde_core.hooks.events import CredentialsRefreshed, Event
-from tilde_core.hooks.manager import PluginInfo, PluginRegistry
+from tilde_core.hooks.manager import CORE_SEND, PluginInfo, PluginRegistry
 from tilde_core.hooks.offers import (
     CredentialOffer,
     CredentialProvider,
@@ -49,7 +49,6 @@ KEYRING_CREDENTIALS = "keyring"
 PROCESS_CREDENTIALS = "process"
 # What somebody configured suppresses every detection, whatever priority a plugin gives itself. In this order.
 _CONFIGURED = (FUNCTION_CREDENTIALS, STATIC_CREDENTIALS, KEYRING_CREDENTIALS, PROCESS_CREDENTIALS)
-_CORE_SEND = "core-send"
 _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"
@@ -89,7 +88,7 @@ class HookLayer:
 
     def __init__(self, plugins: Sequence[object] = (), disabled: Iterable[str] = ()) -> None:
         self._registry = PluginRegistry(plugins, disabled)
-        self._registry.manager.register(_CoreSend(), _CORE_SEND)
+        self._registry.manager.register(_CoreSend(), CORE_SEND)
 
     def describe(self) -> list[PluginInfo]:
         """Return name, distribution, version, hooks and status of every plugin."""
@@ -187,7 +186,7 @@ class HookLayer:
     def _senders(self) -> list[pluggy.HookImpl]:
         """What plugins have for `tilde_send`, without the core's own answer."""
         plugins = self._registry.manager.hook.tilde_send.get_hookimpls()
-        return [plugin for plugin in plugins if plugin.plugin_name != _CORE_SEND]
+        return [plugin for plugin in plugins if plugin.plugin_name != CORE_SEND]
 
     def emit(self, event: Event) -> None:
         """Tell every observer. An observer that fails is logged and does not stop the call or the other observers."""
@@ -195,7 +194,8 @@ class HookLayer:
             try:
                 implementation.function(event)
             except Exception:
-                logger.exception("plugin %s failed in tilde_event", implementation.plugin_name)
+                info = self._registry.info(implementation.plugin_name)
+                logger.exception("%s", at_fault(info, "failed in tilde_event"))
 
     @property
     def has_observers(self) -> bool:
@@ -213,6 +213,7 @@ class HookLayer:
                 continue
             if not isinstance(offer, kind):
                 raise at_fault(info, f"answered {type(offer).__name__} to {hook} instead of a {kind.__name__}")
+            _check_offer(hook, offer, info)
             offers.append(_Offered(offer, info))
         _refuse_duplicates(hook, offers)
         return sorted(offers, key=lambda o: o.rank)
@@ -244,6 +245,21 @@ class _CoreSend:
     @hookimpl(trylast=True)
     def tilde_send(self, request: Request, transport: Transport) -> Response:
         return transport.send(request)
+
+
+def _check_offer(hook: str, offer: _Offer, plugin: PluginInfo) -> None:
+    """Raise `PluginError` for an offer that cannot be chosen."""
+    wrong = [
+        what
+        for what, is_right in (
+            ("the name must be a text", isinstance(offer.name, str) and bool(offer.name)),
+            ("the priority must be a whole number", isinstance(offer.priority, int)),
+            ("open must be a function of the settings", callable(offer.open)),
+        )
+        if not is_right
+    ]
+    if wrong:
+        raise at_fault(plugin, f"answered what is no offer to {hook}: {', '.join(wrong)}")
 
 
 def _place(name: str) -> int:

@@ -16,8 +16,13 @@ from tilde_core.hooks import spec
 from tilde_core.logs import logger
 from tilde_core.version import __version__
 
-__all__ = ["PluginInfo", "PluginRegistry", "installed_plugins"]
+__all__ = ["CORE_SEND", "PluginInfo", "PluginRegistry", "installed_plugins"]
 
+CORE_SEND = "core-send"  # the core's own answer to tilde_send
+_PREFIX = "tilde_"
+_CORE = "tilde-core"
+_GIVEN = "given to the client"
+_NAMELESS = "a distribution without a name"  # what is left of one that was not removed as a whole
 _BUILT_IN = {
     "static-credentials": "tilde_core.plugins.static_credentials",
     "function-credentials": "tilde_core.plugins.function_credentials",
@@ -53,9 +58,9 @@ class PluginInfo:
 
     @property
     def remedy(self) -> str:
-        """What to do about a plugin that is at fault."""
-        if not self.version:
-            return "correct it"
+        """What to do about a plugin that is at fault; `""` for one of the SDK's own."""
+        if self.distribution in (_CORE, _GIVEN):
+            return "correct it" if self.distribution == _GIVEN else ""
         asks = f" (which asks for {self.needs}; installed is {__version__})" if self.needs else ""
         return f"upgrade or uninstall {self.distribution}{asks}, or set TILDE_DISABLE_PLUGINS={self.name}"
 
@@ -86,13 +91,19 @@ class InstalledPlugin:
 
 @cache
 def installed_plugins() -> tuple[InstalledPlugin, ...]:
-    """Read the entry points, once per process. Raises `PluginError` if two distributions use one plugin name."""
+    """Read the entry points, once per process. Raises `PluginError` for a name that is taken."""
     found: dict[str, InstalledPlugin] = {}
     for distribution in importlib.metadata.distributions():
         for entry_point in distribution.entry_points:
             if entry_point.group != spec.PROJECT:
                 continue
-            plugin = InstalledPlugin(entry_point.name, distribution.metadata["Name"], distribution.version, entry_point)
+            name, version = (_field(distribution, field) for field in ("Name", "Version"))
+            plugin = InstalledPlugin(entry_point.name, name or _NAMELESS, version, entry_point)
+            if plugin.name in (*_BUILT_IN, CORE_SEND):
+                raise PluginError(
+                    f"the plugin {plugin.name!r} of {plugin.distribution} {version} has the name of one of the SDK's "
+                    f"own; upgrade or uninstall {plugin.distribution}"
+                )
             known = found.setdefault(plugin.name, plugin)
             if known.distribution != plugin.distribution:
                 raise PluginError(
@@ -100,6 +111,10 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
                     f"{plugin.distribution} {plugin.version}; uninstall one of them"
                 )
     return tuple(found.values())
+
+
+def _field(distribution: importlib.metadata.Distribution, name: str) -> str:
+    return next(iter(distribution.metadata.get_all(name) or ()), "")
 
 
 class PluginRegistry:
@@ -119,9 +134,9 @@ class PluginRegistry:
             logger.warning("%s", unknown)
 
     def _register_built_in(self) -> None:
-        version = importlib.metadata.version("tilde-core")
+        version = importlib.metadata.version(_CORE)
         for name, module in _BUILT_IN.items():
-            self._register(importlib.import_module(module), name, "tilde-core", version)
+            self._register(importlib.import_module(module), name, _CORE, version)
 
     def _register_installed(self, installed: InstalledPlugin) -> None:
         if installed.name in self._disabled:
@@ -129,11 +144,11 @@ class PluginRegistry:
             return
         try:
             plugin = installed.entry_point.load()
-        except Exception as error:  # noqa: BLE001 - a third party's import may fail in any way; it is remembered, not lost
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's import; it is remembered, not lost
             self._remember_failure(installed, f"{type(error).__name__}: {error}")
             return
         try:
-            self._register(plugin, installed.name, installed.distribution, installed.version)
+            self._register(plugin, installed.name, installed.distribution, installed.version, installed.needs)
         except PluginError as error:
             self._remember_failure(installed, error.message)
 
@@ -148,35 +163,44 @@ class PluginRegistry:
         while name in self._infos:  # two objects of one class are two plugins
             name += "'"
         try:
-            self._register(plugin, name, "given to the client", "")
+            self._register(plugin, name, _GIVEN, "")
         except PluginError as error:
-            raise PluginError(f"plugin {name} (given to the client): {error.message}") from error
+            raise PluginError(f"plugin {name} ({_GIVEN}): {error.message}") from error
 
-    def _register(self, plugin: object, name: str, distribution: str, version: str) -> None:
+    def _register(self, plugin: object, name: str, distribution: str, version: str, needs: str = "") -> None:
         if name in self._disabled:
             self._remember(name, distribution, version, (), "disabled")
             return
+        if isinstance(plugin, type):
+            raise PluginError(f"it is a class, whose hooks nobody can call: {plugin.__name__}() would be an object")
+        known = self.manager.get_name(plugin)
+        if known is not None:
+            raise PluginError(f"it is in use already, as {known}")
         try:
             self.manager.register(plugin, name)
         except pluggy.PluginValidationError as error:
             self.manager.unregister(plugin, name)  # a part of it may be registered
             raise PluginError(f"it is for another version of the SDK: {' '.join(str(error).split())}") from error
         hooks = tuple(sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or ()))
-        self._remember(name, distribution, version, hooks, self._status(plugin))
+        self._remember(name, distribution, version, hooks, self._status(plugin), needs)
         if self._infos[name].way_out:
             logger.warning("plugin %s", self._infos[name])
 
     def _status(self, plugin: object) -> str:
         callers = self.manager.get_hookcallers(plugin) or ()
+        if not callers:
+            return "active, but it has no hook: nothing in it is marked with @hookimpl of tilde.plugins"
         unknown = sorted(caller.name for caller in callers if not caller.has_spec())
         if not unknown:
             return "active"
-        meant = [name for hook in unknown for name in get_close_matches(hook, _hook_names(), 1)]
+        meant = [name for hook in unknown for name in _similar(hook)]
         advice = f"; did you mean {', '.join(meant)}?" if meant else ""
         return f"active, but there is no hook named {', '.join(unknown)}{advice}"
 
-    def _remember(self, name: str, distribution: str, version: str, hooks: tuple[str, ...], status: str) -> None:
-        self._infos[name] = PluginInfo(name, distribution, version, hooks, status)
+    def _remember(
+        self, name: str, distribution: str, version: str, hooks: tuple[str, ...], status: str, needs: str = ""
+    ) -> None:
+        self._infos[name] = PluginInfo(name, distribution, version, hooks, status, needs)
 
     def describe(self) -> list[PluginInfo]:
         """Return what is known of every plugin, in the order in which they were registered."""
@@ -196,5 +220,7 @@ class PluginRegistry:
         return self._infos[name]
 
 
-def _hook_names() -> list[str]:
-    return [name for name in vars(spec) if name.startswith("tilde_")]
+def _similar(hook: str) -> list[str]:
+    """The hook that may have been meant. What all of them begin with makes none of them similar."""
+    names = [name[len(_PREFIX) :] for name in vars(spec) if name.startswith(_PREFIX)]
+    return [_PREFIX + name for name in get_close_matches(hook.removeprefix(_PREFIX), names, 1)]
