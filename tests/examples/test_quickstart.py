@@ -24,7 +24,7 @@ def run(*arguments: str | bytes | Path, **variables: str) -> subprocess.Complete
         encoding=variables.get("PYTHONIOENCODING", "utf-8"),
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **variables},
         check=False,
-        timeout=60,
+        timeout=100,
     )
 
 
@@ -140,7 +140,7 @@ def test_colors_are_for_terminals(no_color: str, tmp_path: Path) -> None:
     parent, child = pty.openpty()
     try:
         environ = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
-        subprocess.run([sys.executable, QUICKSTART, tmp_path / "a"], stdout=child, env=environ, check=True, timeout=60)
+        subprocess.run([sys.executable, QUICKSTART, tmp_path / "a"], stdout=child, env=environ, check=True, timeout=100)
         output = os.read(parent, 65536).decode()
     finally:
         os.close(parent)

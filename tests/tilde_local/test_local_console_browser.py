@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -25,6 +26,12 @@ REASON = "the tests in a browser are left out: Debian's chromium and chromium-dr
 pytestmark = pytest.mark.skipif(
     not (_CHROMIUM and _DRIVER) and os.environ.get("TILDE_REQUIRE_BROWSER") != "1", reason=REASON
 )
+
+# Not "complete": what a frame shows for as long as its sandbox runs may be a part of that.
+IS_THERE = """
+return !document.isLeft && document.readyState !== "loading"
+    && [...document.querySelectorAll("link[rel=stylesheet]")].every(link => link.sheet)
+"""
 
 
 class Browser:
@@ -47,8 +54,11 @@ class Browser:
         """What is done inside leads to another page, or to the same one anew: wait for it."""
         self.run("document.isLeft = true")
         yield
-        is_there = "return !document.isLeft && document.readyState === 'complete'"
-        WebDriverWait(self.driver, 60, 0.05).until(lambda _: self.run(is_there))
+        try:
+            WebDriverWait(self.driver, 60, 0.05).until(lambda _: self.run(IS_THERE))
+        except TimeoutException as error:
+            shown = self.run("return [document.readyState, document.isLeft, location.href]")
+            raise AssertionError(f"no page came after this one: {shown}\n{self.text}") from error
 
     def run(self, script: str) -> Any:
         """A script in the page: one call to the browser, in one document."""

@@ -6,8 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from tilde.plugins import Request, Response, Timeout, TransportError, WebSocket
 from tilde_core.testing import LoopbackServer, ServerWebSocket, behaviors, websocket
 from tilde_core.testing.websockets import PING
 from tilde_core.websocket import connection
+from tilde_core.websocket.channel import Channel
 from tilde_core.websocket.connector import WebsocketClientConnector
 
 MIB = 1024 * 1024
@@ -35,9 +35,12 @@ def connector(server: LoopbackServer) -> Iterator[WebsocketClientConnector]:
     connector.close()
 
 
-def opened(connector: WebsocketClientConnector, url: str, timeout: Timeout | None = None) -> WebSocket:
-    answer = connector.connect(Request(method="GET", url=url, timeout=timeout or Timeout()))
-    assert not isinstance(answer, Response)
+def opened(connector: WebsocketClientConnector, url: str, silence: float | None) -> connection.Connection:
+    """A connection that bears so many seconds of silence. The handshake may take its time."""
+    answer = connector.connect(Request(method="GET", url=url))
+    assert isinstance(answer, connection.Connection)
+    answer._silence = silence
+    answer._ping_every = connection.PING_EVERY if silence is None else silence / 3
     return answer
 
 
@@ -56,7 +59,7 @@ def test_who_takes_no_message_need_not_answer_pings(
         peer.receive()
 
     server.enqueue(websocket(serve))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.5))
+    peer = opened(connector, server.url().replace("http", "ws"), 0.5)
     sender = threading.Thread(target=peer.send, args=(b"x" * 4 * MIB,))
     sender.start()
     with pytest.raises(TimeoutError):
@@ -80,37 +83,75 @@ def test_what_was_answered_counts_no_longer(connector: WebsocketClientConnector,
         gate.wait()
 
     server.enqueue(websocket(serve))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=0.5))
+    peer = opened(connector, server.url().replace("http", "ws"), 0.5)
     peer.send(b"x" * MIB)
-    with pytest.raises(Exception, match=r"sent nothing for 0\.5 seconds, not even an answer to a ping"):
+    with pytest.raises(Exception, match=r"sent nothing for 60\.0 seconds, not even an answer to a ping"):
         peer.receive(30)
     peer.close()
 
 
-def test_silence_while_nobody_listens_does_not_count(
-    connector: WebsocketClientConnector, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Quiet(Channel):
+    """Takes pings, and gives `answer` once one has come. Time passes only while somebody waits for that."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self.now = 0.0
+        self.pings = 0
+        self._answer = answer
+
+    has_unsent = False
+
+    def post(self, data: bytes) -> None:
+        self.pings += 1
+
+    def receive(self, size: int, timeout: float | None = None) -> bytes:
+        if self.pings and self._answer:
+            data, self._answer = self._answer[:size], self._answer[size:]
+            return data
+        assert timeout is not None
+        self.now += timeout
+        raise TimeoutError
+
+
+@pytest.fixture
+def on_quiet(monkeypatch: pytest.MonkeyPatch) -> Callable[[Quiet], WebSocket]:
+    """Makes connections that have the time of their channel."""
+
+    def opened_on(channel: Quiet) -> WebSocket:
+        monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: channel.now))
+        request = Request(method="GET", url="ws://tilde.test/", timeout=Timeout(read=30))
+        return connection.Connection(request, channel, lambda _: None)
+
+    return opened_on
+
+
+def test_silence_while_nobody_listens_does_not_count(on_quiet: Callable[[Quiet], WebSocket]) -> None:
     """Who looks at a terminal once an hour has asked for no sign of life meanwhile."""
-    ahead = [0.0]
-    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + ahead[0]))
+    channel = Quiet(b"\x82\x0astill here")
+    peer = on_quiet(channel)
+    channel.now = 3600.0
+    assert peer.receive() == b"still here"
+    assert (channel.pings, channel.now) == (1, 3610)
 
-    def serve(peer: ServerWebSocket) -> None:
-        frame = peer.read_frame()
-        assert frame is not None
-        assert frame.opcode == PING
-        peer.send(b"still here")
-        peer.receive()
 
-    server.enqueue(websocket(serve))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=3))
-    ahead[0] = 3600.0
-    assert peer.receive(30) == b"still here"
-    peer.close()
+def test_two_pings_go_unanswered_before_a_connection_is_given_up(on_quiet: Callable[[Quiet], WebSocket]) -> None:
+    channel = Quiet()
+    with pytest.raises(TransportError, match="sent nothing for 30 seconds, not even an answer to a ping"):
+        on_quiet(channel).receive()
+    assert (channel.pings, channel.now) == (2, 30)
+
+
+def test_who_asks_often_sends_no_more_pings_for_that(on_quiet: Callable[[Quiet], WebSocket]) -> None:
+    channel = Quiet()
+    peer = on_quiet(channel)
+    for _ in range(29):
+        with pytest.raises(TimeoutError):
+            peer.receive(1)
+    assert channel.pings == 2
 
 
 def test_without_a_time_out_silence_is_borne(connector: WebsocketClientConnector, server: LoopbackServer) -> None:
     server.enqueue(websocket(lambda peer: None if peer.receive() is None else peer.send(b"?")))
-    peer = opened(connector, server.url().replace("http", "ws"), Timeout(read=None))
+    peer = opened(connector, server.url().replace("http", "ws"), None)
     with pytest.raises(TimeoutError):
         peer.receive(0.1)
     peer.close()
