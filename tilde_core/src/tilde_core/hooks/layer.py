@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
 
 import pluggy
 
@@ -22,6 +21,7 @@ from tilde_core.hooks.border import (
 )
 from tilde_core.hooks.events import CredentialsRefreshed, Event
 from tilde_core.hooks.manager import CORE_SEND, PluginInfo, PluginRegistry
+from tilde_core.hooks.offered import Offered, OfferT, ask_for_offers
 from tilde_core.hooks.offers import (
     CredentialOffer,
     CredentialProvider,
@@ -53,34 +53,6 @@ _INSTALL_TRANSPORT = (
     "The SDK sends its requests through a transport: install tilde-transport-httpx (the default of tilde-sdk) or "
     "tilde-transport-requests"
 )
-
-OpenedT = TypeVar("OpenedT")
-
-
-class _Offer(Protocol):
-    """What all offers have."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def priority(self) -> int: ...
-    @property
-    def open(self) -> Callable[[Any], Any]: ...
-
-
-OfferT = TypeVar("OfferT", bound=_Offer)
-
-
-class _Offered(Generic[OfferT]):
-    """An offer and the plugin that made it."""
-
-    def __init__(self, offer: OfferT, plugin: PluginInfo) -> None:
-        self.offer = offer
-        self.plugin = plugin
-
-    @property
-    def rank(self) -> tuple[int, str]:
-        return (-self.offer.priority, self.offer.name)
 
 
 class HookLayer:
@@ -116,7 +88,7 @@ class HookLayer:
 
     def check_credentials(self, name: Setting[str | None]) -> None:
         """Raise `ConfigurationError` if no credential plugin of this name is installed. Opens nothing."""
-        offers = self._offers("tilde_credentials", CredentialOffer)
+        offers = ask_for_offers(self._registry, "tilde_credentials", CredentialOffer)
         self._choose("credential plugin", offers, name.value, name.source)
 
     def name_transport(self, name: str | None) -> str:
@@ -127,27 +99,27 @@ class HookLayer:
 
     def open_transport(self, name: str | None, settings: TransportSettings) -> Transport:
         """Open the transport of this name, or the one that ranks first. Raises `ConfigurationError`."""
-        return _open(self._choose_transport(name), settings, Transport)
+        return self._choose_transport(name).open(settings, Transport)
 
     def open_websocket(self, name: str | None, settings: TransportSettings) -> WebSocketConnector:
         """Open the connector of this name, or the one that ranks first. Raises `ConfigurationError`."""
         chosen = self._choose_websocket(name)
-        return CheckedConnector(chosen.plugin, _open(chosen, settings, WebSocketConnector))
+        return CheckedConnector(chosen.plugin, chosen.open(settings, WebSocketConnector))
 
     def open_retry_policy(self, settings: RetrySettings) -> RetryPolicy:
         """Open the retry policy that ranks first. Raises `PluginError`."""
-        offers = self._offers("tilde_retry_policy", RetryOffer)
+        offers = ask_for_offers(self._registry, "tilde_retry_policy", RetryOffer)
         chosen = self._choose("retry policy", offers, None)
-        return CheckedPolicy(chosen.plugin, _open(chosen, settings, RetryPolicy))
+        return CheckedPolicy(chosen.plugin, chosen.open(settings, RetryPolicy))
 
     def open_credentials(self, name: str | None, settings: CredentialSettings) -> CheckedProvider | None:
         """Ask the credential plugins in order until one is not `None`. With a `name`, only that one is asked."""
-        offers = self._offers("tilde_credentials", CredentialOffer)
+        offers = ask_for_offers(self._registry, "tilde_credentials", CredentialOffer)
         if name is not None:
             offers = [self._choose("credential plugin", offers, name)]
         for offered in sorted(offers, key=lambda o: (_place(o.offer.name), *o.rank)):
             own_settings = replace(settings, on_refresh=self._observers_of_refreshes(offered.offer.name))
-            provider = _open_optional(offered, own_settings, CredentialProvider)
+            provider = offered.open_optional(own_settings, CredentialProvider)
             if provider is not None:
                 return CheckedProvider(offered.plugin, provider)
         return None
@@ -203,31 +175,18 @@ class HookLayer:
         observers = self._registry.manager.hook.tilde_event.get_hookimpls()
         return any(observer.plugin is not log_events or log_events.is_listening() for observer in observers)
 
-    def _offers(self, hook: str, kind: type[OfferT]) -> list[_Offered[OfferT]]:
-        """Ask each plugin by itself, so that an answer can be told by its plugin."""
-        offers = []
-        for implementation in getattr(self._registry.manager.hook, hook).get_hookimpls():
-            info = self._registry.info(implementation.plugin_name)
-            offer = call_plugin(info, hook, implementation.function)
-            if offer is None:
-                continue
-            if not isinstance(offer, kind):
-                raise at_fault(info, f"answered {type(offer).__name__} to {hook} instead of a {kind.__name__}")
-            _check_offer(hook, offer, info)
-            offers.append(_Offered(offer, info))
-        _refuse_duplicates(hook, offers)
-        return sorted(offers, key=lambda o: o.rank)
-
-    def _choose_transport(self, name: str | None, source: str = "") -> _Offered[TransportOffer]:
-        offers = self._offers("tilde_transport", TransportOffer)
+    def _choose_transport(self, name: str | None, source: str = "") -> Offered[TransportOffer]:
+        offers = ask_for_offers(self._registry, "tilde_transport", TransportOffer)
         return self._choose("transport", offers, name, source, "" if offers else _INSTALL_TRANSPORT)
 
-    def _choose_websocket(self, name: str | None, source: str = "") -> _Offered[WebSocketOffer]:
-        return self._choose("WebSocket connector", self._offers("tilde_websocket", WebSocketOffer), name, source)
+    def _choose_websocket(self, name: str | None, source: str = "") -> Offered[WebSocketOffer]:
+        return self._choose(
+            "WebSocket connector", ask_for_offers(self._registry, "tilde_websocket", WebSocketOffer), name, source
+        )
 
     def _choose(
-        self, what: str, offers: Sequence[_Offered[OfferT]], name: str | None, source: str = "", advice: str = ""
-    ) -> _Offered[OfferT]:
+        self, what: str, offers: Sequence[Offered[OfferT]], name: str | None, source: str = "", advice: str = ""
+    ) -> Offered[OfferT]:
         """The offer of that name, or the first. Raises `ConfigurationError` that lists what there is instead."""
         for offered in offers:
             if name is None or offered.offer.name == name:
@@ -247,51 +206,6 @@ class _CoreSend:
         return transport.send(request)
 
 
-def _check_offer(hook: str, offer: _Offer, plugin: PluginInfo) -> None:
-    """Raise `PluginError` for an offer that cannot be chosen."""
-    wrong = [
-        what
-        for what, is_right in (
-            ("the name must be a text", isinstance(offer.name, str) and bool(offer.name)),
-            ("the priority must be a whole number", isinstance(offer.priority, int)),
-            ("open must be a function of the settings", callable(offer.open)),
-        )
-        if not is_right
-    ]
-    if wrong:
-        raise at_fault(plugin, f"answered what is no offer to {hook}: {', '.join(wrong)}")
-
-
 def _place(name: str) -> int:
     """Configured credentials come before those that plugins detect."""
     return _CONFIGURED.index(name) if name in _CONFIGURED else len(_CONFIGURED)
-
-
-def _refuse_duplicates(hook: str, offers: Sequence[_Offered[Any]]) -> None:
-    seen: dict[str, _Offered[Any]] = {}
-    for offered in offers:
-        other = seen.setdefault(offered.offer.name, offered)
-        if other is not offered:
-            raise PluginError(
-                f"{hook}: the plugins {other.plugin.label} and {offered.plugin.label} both offer "
-                f"{offered.offer.name!r}; uninstall one, or set TILDE_DISABLE_PLUGINS={offered.plugin.name}"
-            )
-
-
-def _open_optional(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT | None:
-    info = offered.plugin
-    opened = call_plugin(info, f"open of {offered.offer.name!r}", offered.offer.open, settings)
-    if opened is not None and not isinstance(opened, kind):
-        raise at_fault(
-            info, f"answered {type(opened).__name__} to open of {offered.offer.name!r}, which is not a {kind.__name__}"
-        )
-    return opened
-
-
-def _open(offered: _Offered[Any], settings: object, kind: type[OpenedT]) -> OpenedT:
-    opened = _open_optional(offered, settings, kind)
-    if opened is None:
-        raise at_fault(
-            offered.plugin, f"answered None to open of {offered.offer.name!r}, and not a {kind.__name__} or an error"
-        )
-    return opened
