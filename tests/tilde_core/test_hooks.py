@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,8 +260,21 @@ def test_a_name_of_the_sdks_own_is_an_error(install: Install, name: str) -> None
         Client()
 
 
-def test_a_distribution_that_was_not_removed_as_a_whole(install: Install, tmp_path: Path) -> None:
+class WithoutMetadata(importlib.metadata.PathDistribution):
+    """As the package importlib_metadata has it."""
+
+    @property
+    def metadata(self) -> Any:
+        raise FileNotFoundError("No package metadata was found.")
+
+
+@pytest.mark.parametrize("kind", [importlib.metadata.PathDistribution, WithoutMetadata])
+def test_a_distribution_that_was_not_removed_as_a_whole(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[importlib.metadata.PathDistribution]
+) -> None:
     install("dist-a", "a", "import no_such_module_anywhere")
+    left = kind(tmp_path / "dist_a-1.2.dist-info")
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: [left])
     (tmp_path / "dist_a-1.2.dist-info/METADATA").unlink()
     (info,) = [info for info in Client().describe_plugins() if info.name == "a"]
     assert str(info).startswith("a (a distribution without a name): failed: ModuleNotFoundError")

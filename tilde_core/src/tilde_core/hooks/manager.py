@@ -85,7 +85,7 @@ class InstalledPlugin:
     @property
     def needs(self) -> str:
         """What it asks of the SDK, in the words of its metadata; `""` if that cannot be found out."""
-        requirements = (self.entry_point.dist.requires or ()) if self.entry_point.dist is not None else ()
+        requirements = [] if self.entry_point.dist is None else _fields(self.entry_point.dist, "Requires-Dist")
         return next((text for text in requirements if re.match(r"tilde[-_.](core|sdk)\b", text)), "")
 
 
@@ -97,7 +97,7 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
         for entry_point in distribution.entry_points:
             if entry_point.group != spec.PROJECT:
                 continue
-            name, version = (_field(distribution, field) for field in ("Name", "Version"))
+            name, version = ("".join(_fields(distribution, field)[:1]) for field in ("Name", "Version"))
             plugin = InstalledPlugin(entry_point.name, name or _NAMELESS, version, entry_point)
             if plugin.name in (*_BUILT_IN, CORE_SEND):
                 raise PluginError(
@@ -113,8 +113,12 @@ def installed_plugins() -> tuple[InstalledPlugin, ...]:
     return tuple(found.values())
 
 
-def _field(distribution: importlib.metadata.Distribution, name: str) -> str:
-    return next(iter(distribution.metadata.get_all(name) or ()), "")
+def _fields(distribution: importlib.metadata.Distribution, name: str) -> list[str]:
+    """Each value that its metadata have for `name`; none if they are missing."""
+    try:
+        return list(distribution.metadata.get_all(name) or ())
+    except FileNotFoundError:  # from the package importlib_metadata, which serves everybody once it is imported
+        return []
 
 
 class PluginRegistry:
