@@ -24,6 +24,8 @@ FOUND := $(if $(PYTHON_3.10),3.10) $(if $(PYTHON_3.13),3.13)
 VERSIONS := $(or $(strip $(FOUND)),here)
 MAIN = .envs/$(firstword $(VERSIONS))
 NEWEST = $(lastword $(VERSIONS))
+# More than CI has cores: tests wait for sockets and processes, and another one uses the time.
+PYTEST_OPTIONS = -q -n 3
 
 SOURCES = tilde_core tilde_transport_httpx tilde_transport_requests tilde_auth_sandbox tilde_local \
 	tests examples benchmarks docs_site
@@ -46,7 +48,7 @@ for project in $(EXAMPLES) $(2); do (cd $$project && $(CURDIR)/.envs/$(1)/bin/py
 $(UV) pip install --quiet --no-index --no-deps --reinstall --python .envs/$(1) .envs/$(1)/wheels/*.whl
 endef
 define test_examples
-for project in $(EXAMPLES); do $(1)/bin/pytest -q -n 2 -c $$project/pyproject.toml $$project || exit 1; done
+for project in $(EXAMPLES); do $(1)/bin/pytest $(PYTEST_OPTIONS) -c $$project/pyproject.toml $$project || exit 1; done
 endef
 
 # Environments stay: make would remove them as mere steps on the way.
@@ -61,7 +63,7 @@ test: format-check lint types site test-all test-alone
 		echo "The tests in a browser were left out: Debian's chromium and chromium-driver are not installed."
 
 test-quick: $(MAIN)/examples
-	$(MAIN)/bin/pytest -n 2
+	$(MAIN)/bin/pytest $(PYTEST_OPTIONS)
 
 test-all: $(VERSIONS:%=test-on-%)
 
@@ -69,7 +71,7 @@ test-all: $(VERSIONS:%=test-on-%)
 ONCE = tests/docs tests/examples tests/tilde_local/test_local_fuzzing.py tests/contract/test_contracts_find_faults.py
 
 test-on-%: .envs/%/examples
-	.envs/$*/bin/pytest -q -n 2 $(if $(filter $*,$(firstword $(VERSIONS))),,$(ONCE:%=--ignore=%))
+	.envs/$*/bin/pytest $(PYTEST_OPTIONS) $(if $(filter $*,$(firstword $(VERSIONS))),,$(ONCE:%=--ignore=%))
 
 # Each plugin by itself, with no HTTP library but its own in the environment, and the core without any. The examples
 # with nothing of ours but the wheel of the core.
@@ -79,7 +81,7 @@ test-alone-examples: .envs/alone-examples/examples
 	$(call test_examples,.envs/alone-examples)
 
 test-alone-%: .envs/alone-%/ready
-	.envs/alone-$*/bin/pytest -q -n 2 tests/alone $(if $(filter httpx requests,$*),tests/e2e) $(PLUGIN_$*:%=tests/%)
+	.envs/alone-$*/bin/pytest $(PYTEST_OPTIONS) tests/alone $(if $(filter httpx requests,$*),tests/e2e) $(PLUGIN_$*:%=tests/%)
 
 format: $(MAIN)/ready
 	$(MAIN)/bin/ruff format $(SOURCES)
@@ -103,7 +105,7 @@ bench: .envs/bench/ready
 # The documents are Markdown, to be read as they are: every code block in them runs. And they are a site, for which any
 # warning is an error.
 docs: site $(MAIN)/ready
-	$(MAIN)/bin/pytest -q tests/docs
+	$(MAIN)/bin/pytest $(PYTEST_OPTIONS) tests/docs
 
 site: .envs/docs/ready
 	NO_MKDOCS_2_WARNING=1 .envs/docs/bin/python docs_site/build.py
