@@ -12,12 +12,10 @@ from tilde_core.http import Request, Response, Timeout
 from tilde_core.testing.contract.rules import Rules
 from tilde_core.testing.loopback import LoopbackServer
 
-__all__ = ["PATIENT", "SHORT", "Pieces", "TransportRules"]
+__all__ = ["SHORT", "Pieces", "TransportRules"]
 
 SHORT = Timeout(connect=30.0, read=0.2, write=30.0, pool=0.2)
 """For a request during which the server is silent, or the pool full: it is to end in vain."""
-PATIENT = Timeout.of(30.0)
-"""For a request that is to be answered, and that must not wait for ever if it is not."""
 
 
 class Pieces:

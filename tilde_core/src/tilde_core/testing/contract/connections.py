@@ -13,9 +13,10 @@ import pytest
 
 from tilde_core.exceptions import NotSentError, OutcomeUnknownError
 from tilde_core.hooks.offers import Transport, TransportSettings
+from tilde_core.http import Timeout
 from tilde_core.testing import behaviors
 from tilde_core.testing.behaviors import answer, echo
-from tilde_core.testing.contract.base import PATIENT, SHORT, TransportRules
+from tilde_core.testing.contract.base import SHORT, TransportRules
 from tilde_core.testing.exchange import Exchange
 from tilde_core.testing.loopback import LoopbackServer
 
@@ -50,7 +51,7 @@ class ConnectionRules(TransportRules):
         done = server.gate()
         server.enqueue(behaviors.hang_up_after(answer(body=b"one"), done))
         assert self.get(transport, server.url()).read() == b"one"
-        assert done.wait(5)
+        assert done.wait(self.guard)
         assert self.get(transport, server.url(), method="POST").read() == b""
         assert server.connections == 2
 
@@ -59,12 +60,12 @@ class ConnectionRules(TransportRules):
         server.script("/slow", behaviors.dribble([b"first", b"rest"], [server.gate()]))
         kept = []  # so that nothing but `close` closes them
         for _ in range(4):
-            response = self.get(narrow, server.url("/slow"), timeout=PATIENT)
+            response = self.get(narrow, server.url("/slow"), timeout=Timeout.of(self.guard))
             kept.append((response, response.iter_bytes()))
             assert next(kept[-1][1]) == b"first"
             response.close()
             response.close()
-        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
+        assert self.get(narrow, server.url(), timeout=Timeout.of(self.guard)).read() == b""
 
     def test_failures_give_the_connection_back(self, narrow: Transport, server: LoopbackServer) -> None:
         """A pool that shrinks with each error would end in a standstill."""
@@ -72,8 +73,8 @@ class ConnectionRules(TransportRules):
             server.enqueue(behaviors.hang_up(), behaviors.truncated(b"half", 8), behaviors.garbage())
             for _ in range(3):
                 with pytest.raises(Exception, match=str(server.port)):
-                    self.get(narrow, server.url(), timeout=PATIENT).read()
-        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
+                    self.get(narrow, server.url(), timeout=Timeout.of(self.guard)).read()
+        assert self.get(narrow, server.url(), timeout=Timeout.of(self.guard)).read() == b""
 
     def test_pool_is_bounded(self, narrow: Transport, server: LoopbackServer) -> None:
         """The third request waits for one of two connections, and gets one when an answer is closed."""
@@ -83,7 +84,7 @@ class ConnectionRules(TransportRules):
             self.get(narrow, server.url(), timeout=SHORT)
         assert (server.connections, len(server.requests)) == (2, 2)
         held[0].close()
-        assert self.get(narrow, server.url(), timeout=PATIENT).read() == b""
+        assert self.get(narrow, server.url(), timeout=Timeout.of(self.guard)).read() == b""
         held[1].close()
 
     def test_threads_share_the_transport(self, narrow: Transport, server: LoopbackServer) -> None:
@@ -125,7 +126,7 @@ class ConnectionRules(TransportRules):
         pieces = response.iter_bytes()
         assert next(pieces)
         transport.close()
-        assert gone.wait(5), "the connection of an answer that is being read is still open"
+        assert gone.wait(self.guard), "the connection of an answer that is being read is still open"
         with pytest.raises(OutcomeUnknownError):
             next(pieces)
         response.close()

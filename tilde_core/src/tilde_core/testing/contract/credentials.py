@@ -69,7 +69,7 @@ class CredentialContract(ExpiryRules, CredentialFailureRules):
         issuer.gate.clear()
         first = threading.Thread(target=provider.token)
         first.start()
-        assert issuer.asked.wait(30)
+        assert issuer.asked.wait(self.guard)
         assert set(together(8, provider.token, then=issuer.gate.set)) == {issuer.tokens[0]}
         first.join()
         assert issuer.requests == 1
@@ -146,7 +146,7 @@ class CredentialContract(ExpiryRules, CredentialFailureRules):
         issuer.gate.clear()
         fetching = threading.Thread(target=provider.token)
         fetching.start()
-        assert issuer.asked.wait(30)
+        assert issuer.asked.wait(self.guard)
         child = start_child(lambda: bool(provider.token()))
         issuer.gate.set()
         fetching.join()

@@ -44,7 +44,7 @@ class EndingRules(WebSocketRules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server, timeout=PATIENT)
-        assert opened.receive(10) == b"done"
+        assert opened.receive(self.guard) == b"done"
         opened.close()
 
     def test_no_answer_to_pings_is_noticed(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -53,7 +53,7 @@ class EndingRules(WebSocketRules):
         server.enqueue(websocket(lambda peer: wait_for(gate)))
         # On a machine that is busy, already the handshake may come too late.
         with pytest.raises(OutcomeUnknownError, match=r"nothing for 0\.5 seconds"):
-            self.open(connector, server, timeout=SILENT).receive(30)
+            self.open(connector, server, timeout=SILENT).receive(self.guard)
 
     @pytest.mark.parametrize("frames", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
     def test_broken_frames_are_an_error(
@@ -68,7 +68,7 @@ class EndingRules(WebSocketRules):
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
         with pytest.raises(OutcomeUnknownError, match="rules of WebSockets"):
-            opened.receive(30)
+            opened.receive(self.guard)
         opened.close()
 
     @pytest.mark.parametrize("end", ["hang_up", "reset"])
@@ -87,7 +87,7 @@ class EndingRules(WebSocketRules):
         opened = self.open(connector, server)
         opened.send(b"go")
         with pytest.raises(OutcomeUnknownError, match=f"127.0.0.1:{server.port}"):
-            opened.receive(30)
+            opened.receive(self.guard)
         opened.close()
 
     def test_an_end_with_a_reason_is_an_error_that_has_it(
@@ -97,11 +97,11 @@ class EndingRules(WebSocketRules):
         server.enqueue(websocket(lambda peer: peer.close(1011, "out of memory")))
         opened = self.open(connector, server)
         with pytest.raises(OutcomeUnknownError, match="1011: out of memory"):
-            opened.receive(30)
+            opened.receive(self.guard)
         opened.close()
         server.enqueue(websocket(lambda peer: peer.close(None)))
         opened = self.open(connector, server)
-        assert (opened.receive(30), opened.receive(30)) == (None, None)
+        assert (opened.receive(self.guard), opened.receive(self.guard)) == (None, None)
         opened.close()
 
     def test_close_tells_the_server_and_may_be_called_twice(
@@ -118,9 +118,9 @@ class EndingRules(WebSocketRules):
         opened = self.open(connector, server)
         opened.close()
         opened.close()
-        assert told.wait(30)
+        assert told.wait(self.guard)
         with pytest.raises(TransportError):
-            opened.receive(30)
+            opened.receive(self.guard)
         with pytest.raises(TransportError):
             opened.send(b"x")
 
@@ -135,8 +135,8 @@ class EndingRules(WebSocketRules):
             writing = pool.submit(opened.send, b"x" * 20 * MIB)
             (opened if how == "connection" else connector).close()
             try:
-                assert isinstance(reading.exception(30), OutcomeUnknownError)
-                assert isinstance(writing.exception(30), OutcomeUnknownError)
+                assert isinstance(reading.exception(self.guard), OutcomeUnknownError)
+                assert isinstance(writing.exception(self.guard), OutcomeUnknownError)
             finally:
                 gate.set()  # who is not woken up by `close` is by the end of the connection
 

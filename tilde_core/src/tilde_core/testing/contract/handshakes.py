@@ -109,7 +109,7 @@ class HandshakeRules(WebSocketRules):
         server.enqueue(act)
         opened = self.open(connector, server)
         opened.send(b"x")
-        assert opened.receive(30) == b"x"
+        assert opened.receive(self.guard) == b"x"
         opened.close()
 
     def test_what_comes_right_behind_the_handshake(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -121,7 +121,7 @@ class HandshakeRules(WebSocketRules):
 
         server.enqueue(early)
         opened = self.open(connector, server)
-        assert opened.receive(30) == b"early"
+        assert opened.receive(self.guard) == b"early"
         opened.close()
 
     def test_refused_connection_was_not_sent(self, connector: WebSocketConnector, server: LoopbackServer) -> None:

@@ -43,8 +43,8 @@ class MessageRules(WebSocketRules):
         opened = self.open(connector, server)
         message = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
         opened.send(message)
-        assert opened.receive(30) == message
-        assert opened.receive(30) is None
+        assert opened.receive(self.guard) == message
+        assert opened.receive(self.guard) is None
         opened.close()
         assert frames == [Frame(BINARY, message, is_last=True, is_masked=True)]
 
@@ -64,8 +64,8 @@ class MessageRules(WebSocketRules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
-        assert (opened.receive(30), opened.receive(30)) == (b"one message", "ß".encode())
-        assert answered.wait(30)
+        assert (opened.receive(self.guard), opened.receive(self.guard)) == (b"one message", "ß".encode())
+        assert answered.wait(self.guard)
         opened.close()
         assert got == [Frame(PONG, b"there?")]
 
@@ -82,11 +82,11 @@ class MessageRules(WebSocketRules):
 
         server.enqueue(websocket(serve))
         opened = self.open(connector, server)
-        assert opened.receive(30) == b"a" * 128
+        assert opened.receive(self.guard) == b"a" * 128
         with pytest.raises(TimeoutError):
             opened.receive(0.05)
         asked.set()
-        assert [opened.receive(30) for _ in range(3)] == [b"x", b"", b"y"]
+        assert [opened.receive(self.guard) for _ in range(3)] == [b"x", b"", b"y"]
         opened.close()
 
     def test_a_time_that_is_over_loses_nothing(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -106,7 +106,7 @@ class MessageRules(WebSocketRules):
         with pytest.raises(TimeoutError):
             opened.receive(0)
         asked.set()
-        assert opened.receive(30) == b"abcde"
+        assert opened.receive(self.guard) == b"abcde"
         opened.close()
 
     def test_both_directions_at_once(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
@@ -115,8 +115,8 @@ class MessageRules(WebSocketRules):
         piece, count = b"x" * 64 * 1024, 300
         with ThreadPoolExecutor(1) as pool, closing(opened):  # which lets go of a send that is stuck
             sending = pool.submit(_send_often, opened, piece, count)
-            assert all(opened.receive(30) == piece for _ in range(count))
-            sending.result(30)
+            assert all(opened.receive(self.guard) == piece for _ in range(count))
+            sending.result(self.guard)
 
     def test_reading_goes_on_while_a_send_is_stuck(self, connector: WebSocketConnector, server: LoopbackServer) -> None:
         """A server that takes nothing until we have read, with pings in between, must not stop us from reading."""
@@ -137,9 +137,9 @@ class MessageRules(WebSocketRules):
         opened.send(b"go")
         sender = threading.Thread(target=lambda: opened.send(b"x" * 20 * MIB))
         sender.start()
-        assert sum(len(opened.receive(30) or b"") for _ in range(300)) == 300 * 64 * 1024
-        assert opened.receive(30) == b"now I listen"
-        assert opened.receive(30) is None
+        assert sum(len(opened.receive(self.guard) or b"") for _ in range(300)) == 300 * 64 * 1024
+        assert opened.receive(self.guard) == b"now I listen"
+        assert opened.receive(self.guard) is None
         sender.join()
         opened.close()
 
@@ -151,7 +151,7 @@ class MessageRules(WebSocketRules):
             message = b"%d" % number * 1000
             opened.send(message)
             try:
-                return opened.receive(30) == message
+                return opened.receive(self.guard) == message
             finally:
                 opened.close()
 

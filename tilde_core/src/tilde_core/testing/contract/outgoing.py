@@ -34,7 +34,6 @@ TARGETS = [
     "/x?q='()*!$,;[]{}|^`\"<>\\",
     "/100%25/%zz%",
 ]
-PATIENCE = 10.0  # seconds that a sound transport never needs
 ALL_BYTES = bytes(range(256)) * 5
 LARGE = bytes(range(251)) * 12_532  # a little over 3 MiB, of no round size
 BODIES = {"one byte": b"x", "all bytes": ALL_BYTES, "large": LARGE}
@@ -44,8 +43,9 @@ STREAMS = {"pieces": (b"ab", b"", b"cde"), "all bytes": (ALL_BYTES, ALL_BYTES), 
 class _Slow:
     """A `ByteStream` of a piece and, once that has arrived, the same piece again."""
 
-    def __init__(self, piece: bytes, arrived: threading.Event) -> None:
+    def __init__(self, piece: bytes, arrived: threading.Event, seconds: float) -> None:
         self._piece = piece
+        self._seconds = seconds
         self._arrived = arrived
         self.was_waited_for = False
 
@@ -54,7 +54,7 @@ class _Slow:
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._piece
-        self.was_waited_for = self._arrived.wait(PATIENCE)
+        self.was_waited_for = self._arrived.wait(self._seconds)
         yield self._piece
 
 
@@ -119,7 +119,7 @@ class OutgoingRules(TransportRules):
             answer()(exchange)
 
         server.enqueue(take_the_first)
-        body = _Slow(LARGE, arrived)
+        body = _Slow(LARGE, arrived, self.guard)
         assert self.get(transport, server.url(), method="PUT", content=body).read() == b""
         assert body.was_waited_for, "the whole stream was read before anything of it was sent"
         assert server.requests[0].body == LARGE * 2

@@ -54,6 +54,7 @@ class Rules:
     """
 
     defined_by_the_author: ClassVar[frozenset[str]] = frozenset()
+    guard: ClassVar[float] = 30.0  # seconds after which a test has failed, and which a sound plugin never needs
     pytestmark: ClassVar[list[pytest.MarkDecorator]] = (
         [pytest.mark.timeout(_SECONDS)] if find_spec("pytest_timeout") else []
     )

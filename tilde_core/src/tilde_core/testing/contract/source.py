@@ -173,7 +173,7 @@ class CredentialRules(Rules):
         """Wait for the end of the threads that were not there before. Those of the server are not meant."""
         for thread in set(threading.enumerate()) - before:
             if thread.name != "loopback-server":
-                thread.join(30)
+                thread.join(self.guard)
                 assert not thread.is_alive(), f"the thread {thread.name} goes on when everything is done"
 
 
