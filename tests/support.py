@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from importlib import metadata
 from typing import Any, TypeVar
 
+from tilde.plugins import Event, hookimpl
 from tilde_core.client import Client
 from tilde_core.http import Request, Response
 from tilde_core.testing import FakeClock, FakeTransport
 
-__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "answer", "eventually", "fake_client"]
+__all__ = ["INSTALLED_TRANSPORTS", "OUR_TRANSPORTS", "FakeClock", "Observer", "answer", "eventually", "fake_client"]
 
 # Not by looking for the modules: the folders of their tests have the same names.
 _DISTRIBUTIONS = {distribution.metadata["Name"] for distribution in metadata.distributions()}
@@ -36,6 +37,17 @@ def fake_client(answers: Answers, **options: Any) -> tuple[Client, FakeTransport
     transport, clock = FakeTransport(answers), FakeClock()
     settings: dict[str, Any] = {"api_key": "tuk-test", "endpoint_url": "https://tilde.test", **options}
     return Client(transport=transport, clock=clock.clock, **settings), transport, clock
+
+
+class Observer:
+    """A plugin that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    @hookimpl
+    def tilde_event(self, event: Event) -> None:
+        self.events.append(event)
 
 
 def eventually(ask: Callable[[], T], within: float = 60.0) -> T:

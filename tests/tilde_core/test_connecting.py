@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support import FakeClock, answer, fake_client
+from support import FakeClock, Observer, answer, fake_client
 from tilde import Client
 from tilde.exceptions import (
     APIError,
@@ -27,7 +27,6 @@ from tilde.exceptions import (
 )
 from tilde.plugins import (
     CredentialOffer,
-    Event,
     Request,
     RequestFinished,
     RequestStarted,
@@ -184,15 +183,6 @@ def test_a_refused_token_is_replaced_once() -> None:
     with pytest.raises(AuthenticationError):
         client.pipeline.connect(EXEC)
     assert tokens.refused == ["t1"]
-
-
-class Observer:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    @hookimpl
-    def tilde_event(self, event: Event) -> None:
-        self.events.append(event)
 
 
 def test_events_tell_of_it() -> None:

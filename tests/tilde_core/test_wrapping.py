@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support import answer, fake_client
+from support import Observer, answer, fake_client
 from tilde.exceptions import PluginError, ServerError
 from tilde.plugins import (
     Event,
@@ -47,15 +47,6 @@ class Wrong:
     @hookimpl
     def tilde_send(self, request: Request) -> Any:
         return "a response"
-
-
-class Observer:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    @hookimpl
-    def tilde_event(self, event: Event) -> None:
-        self.events.append(event)
 
 
 class BrokenObserver:
