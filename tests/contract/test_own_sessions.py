@@ -233,11 +233,16 @@ def test_hooks_see_every_answer(opened: Opened, server: LoopbackServer) -> None:
     assert seen == [404]
 
 
+def read_it(answer: Any) -> None:
+    """As hooks do: the body is there for them in either library."""
+    answer.read() if hasattr(answer, "read") else answer.content
+
+
 def test_hook_that_reads_the_body(opened: Opened, server: LoopbackServer) -> None:
     """The library has decoded it then, so the header that says how goes."""
     body = gzip.compress(b"the body")
     server.script("/", behaviors.answer(200, body, [("Content-Encoding", "gzip"), ("X-Mark", "kept")]))
-    transport = opened(on_answer=lambda answer: answer.read() if hasattr(answer, "read") else answer.content)
+    transport = opened(on_answer=read_it)
     response = get(transport, server.url())
     assert (response.read(), response.headers["x-mark"]) == (b"the body", "kept")
     assert "content-encoding" not in response.headers
@@ -396,10 +401,11 @@ def test_refused_connection_was_not_sent(opened: Opened, server: LoopbackServer)
         get(opened(), server.url())
 
 
+@pytest.mark.parametrize("hook", [None, read_it], ids=["no hook", "a hook that reads the answer"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_proxy_that_refuses(opened: Opened, server: LoopbackServer, scheme: str) -> None:
+def test_proxy_that_refuses(opened: Opened, server: LoopbackServer, scheme: str, hook: Any) -> None:
     with ProxyServer(credentials=("me", SECRET)) as proxy:
-        transport = opened(proxy=proxy.proxy_url(credentials=("me", "wrong")))
+        transport = opened(proxy=proxy.proxy_url(credentials=("me", "wrong")), on_answer=hook)
         with pytest.raises(NotSentError, match=r"the proxy on the way .*407") as caught:
             get(transport, f"{scheme}://{HOST}:{server.port}/")
         assert caught.value.is_permanent

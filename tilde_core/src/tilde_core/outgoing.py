@@ -11,7 +11,15 @@ from tilde_core.error_table import error_about
 from tilde_core.exceptions import ConfigurationError, OutcomeUnknownError, TransportError
 from tilde_core.http import ByteStream, Request
 
-__all__ = ["SourceFailed", "body_pieces", "header_lines", "lines_with_own", "split_url", "split_websocket_url"]
+__all__ = [
+    "SourceFailed",
+    "body_pieces",
+    "header_lines",
+    "key_gives_way",
+    "lines_with_own",
+    "split_url",
+    "split_websocket_url",
+]
 
 _PRINTABLE = re.compile(r"[!-~]+\Z")
 _URL = re.compile(r"(\w+)://(?:[^/?#]*@)?([^/?#@]+)([^#]*)")
@@ -93,6 +101,12 @@ def lines_with_own(request: Request, own: Iterable[tuple[str, str]]) -> list[tup
         return lines
     taken = _NOT_FROM_SESSIONS | {name.lower() for name, _ in lines}
     return lines + [(name, value) for name, value in own if name.lower() not in taken]
+
+
+def key_gives_way(status: int, challenge: str) -> bool:
+    """Return whether an answer, with its `WWW-Authenticate`, asks for what the user's own session has in place of the
+    API key: something in front of the service wants to know who calls, and both want the header `Authorization`."""
+    return status == 401 and bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _unsendable(request: Request, message: str) -> ConfigurationError:

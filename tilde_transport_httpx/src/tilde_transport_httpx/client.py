@@ -7,7 +7,15 @@ from contextlib import suppress
 
 import httpx
 
-from tilde.plugins import ConfigurationError, Request, Response, check_forwarded, lines_with_own, split_url
+from tilde.plugins import (
+    ConfigurationError,
+    Request,
+    Response,
+    check_forwarded,
+    key_gives_way,
+    lines_with_own,
+    split_url,
+)
 from tilde_transport_httpx.errors import ERRORS
 from tilde_transport_httpx.logs import secrets_hidden
 from tilde_transport_httpx.messages import from_backend, to_backend
@@ -36,9 +44,10 @@ class OwnClient:
             answer = self._exchange(request, outgoing)
         if answer.is_stream_consumed:  # an event hook has read it, and httpx has decoded it
             kept = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _FRAMING]
-            return Response(answer.status_code, kept, answer.content)
-        self._unread.add(answer)
-        response = from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
+            response = Response(answer.status_code, kept, answer.content)
+        else:
+            self._unread.add(answer)
+            response = from_backend(request, answer, lambda: self._unread.discard(answer), quotes_urls=True)
         check_forwarded(request, None, response)
         return response
 
@@ -78,19 +87,13 @@ class _Beside(httpx.Auth):
                 answer = yield outgoing
                 if self._presigned and answer.status_code != 407:
                     return  # who gets a signed request is not to be told who the user is; a proxy may be
-                if _wants_another_scheme(answer):
+                if key_gives_way(answer.status_code, answer.headers.get("WWW-Authenticate", "")):
                     outgoing.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
                 outgoing = flow.send(answer)
         except StopIteration:
             pass
         finally:
             flow.close()
-
-
-def _wants_another_scheme(answer: httpx.Response) -> bool:
-    """Whether it is something in front of the service that asks, for which the API key is no answer."""
-    challenge = answer.headers.get("WWW-Authenticate", "") if answer.status_code == 401 else ""
-    return bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _restore(request: httpx.Request, before: httpx.Headers, presigned: bool) -> None:

@@ -22,6 +22,7 @@ from tilde.plugins import (
     TransportSettings,
     check_forwarded,
     error_about,
+    key_gives_way,
     lines_with_own,
     split_url,
 )
@@ -96,7 +97,9 @@ class OwnSession:
     ) -> requests.Response:
         """Not `Session.send`: that follows redirects and keeps cookies."""
         answer = self._session.get_adapter(str(prepared.url)).send(prepared, **options)
-        if self._session.auth is not None and _wants_another_scheme(answer):
+        if self._session.auth is not None and key_gives_way(
+            answer.status_code, answer.headers.get("WWW-Authenticate", "")
+        ):
             prepared.headers.pop("Authorization", None)  # those for NTLM leave a request alone that has one
         # Who gets a signed request is not to be told who the user is; a proxy may be.
         is_for_auth = not request.presigned or answer.status_code == 407
@@ -201,12 +204,6 @@ def _authenticate(prepared: requests.PreparedRequest, auth: Any, request: Reques
     if proxy_authorization is not None and is_forwarded:  # in a tunnel, the server would get it
         after["Proxy-Authorization"] = proxy_authorization
     prepared.headers = after
-
-
-def _wants_another_scheme(answer: requests.Response) -> bool:
-    """Whether it is something in front of the service that asks, for which the API key is no answer."""
-    challenge = answer.headers.get("WWW-Authenticate", "") if answer.status_code == 401 else ""
-    return bool(challenge) and not challenge.lower().startswith("bearer")
 
 
 def _is_forwarded(url: str, options: Mapping[str, Any]) -> bool:
